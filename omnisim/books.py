@@ -1,0 +1,111 @@
+"""The books of a run: integer tallies in units and minor units of money (cents).
+
+Everything a table shows is counted here while the days pass, so no table but the order lines grows with the
+population. All counts are people, visits, orders and units of the real market: a scenario with
+``population.scale`` k books k for each simulated event. Channels are in the scenario file's order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+
+MEASURES = (
+    "visits",            # consumer-days with a visit
+    "new_users",         # first visits in 60 days that register
+    "orders",            # orders filled
+    "gmv",               # cents paid, before returns
+    "new_customers",     # first orders
+    "unique_visitors",   # visits that are the consumer's first on the channel in the 30-day block
+    "impressions",       # exposures
+    "paid_impressions",  # of these, bought
+    "clicks",            # visits that came straight from an exposure
+    "searches",          # visits by interest
+    "consultations",     # visits that asked the service desk
+    "repeat_orders",     # orders by live customers
+    "win_back_orders",   # orders by lapsed customers
+    "referred_orders",   # first orders by invitation
+    "units",             # units filled
+    "lost_orders",       # orders that met no stock
+    "lost_units",
+    "returned_orders",
+    "joins",             # seats taken in the community on this channel
+    "leaves",            # seats given up
+    # signed profit-and-loss lines, cents: gmv plus all of them is profit
+    "returns", "cost_of_goods", "commission", "payment_fee", "media", "content", "labour", "logistics", "service",
+    "fixed",
+)
+"""Last axis of ``Books.daily`` and ``Books.groups``."""
+MEASURE = {name: k for k, name in enumerate(MEASURES)}
+LINES = MEASURES[MEASURE["returns"]:]
+"""The profit-and-loss lines, in the order of the contract."""
+GROUPS = 20
+"""Groups of consumers for the jackknife (consumer number modulo 20)."""
+STOCK = ("on_hand", "on_order", "demand", "filled", "lost", "backordered", "received", "returned")
+"""Last axis of ``Books.stock``; on_hand and on_order as of midnight."""
+SEGMENT = ("consumers", "visits", "orders", "gmv", "new_customers")
+"""Last axis of ``Books.segments`` (reported days)."""
+COHORT = ("active", "orders", "gmv")
+"""Last axis of ``Books.cohorts``."""
+ORIGINS = ("impression", "search", "direct", "revisit", "push", "follow", "link", "seed", "share", "need", "referral")
+"""What led to a visit or an order; ``Books.orders.origin`` indexes this."""
+TOUCHES = 6
+"""Touches that a journey keeps: the first and the last five; one touch takes five bits (channel + 1)."""
+
+ORDER_DTYPE = np.dtype([
+    ("order_id", np.int64), ("consumer", np.int64), ("day", np.int32), ("minute", np.int32), ("channel", np.int32),
+    ("origin", np.int32), ("sku", np.int32), ("quantity", np.int32), ("price", np.int64), ("discount", np.int64),
+    ("margin", np.int64), ("delivered", np.int32), ("returned", np.int32), ("weight", np.int32),
+])
+"""One order line; day counts from the first reported day, price is cents a unit, discount and margin cents of the
+line; delivered is the day it reaches the consumer, returned the day it comes back or -1; weight is the number of
+orders that the line stands for."""
+
+
+@dataclass
+class Books:
+    """What a run counted. Days are all simulated days; the first ``warm_up`` of them are not reported.
+
+    Parameters
+    ----------
+    warm_up, days : int [day]  simulated days before and from the first reported day
+    daily : int64 (warm_up + days, channels, measures)
+    groups : int64 (GROUPS, channels, measures)  sums over the reported days by consumer group; lines that belong to
+        no consumer (media, content, labour, fixed) are 0 here
+    group_unique : int64 (GROUPS, channels)  visitors of whole 30-day blocks of the reported days
+    stages : int64 (warm_up + days, 16)  people by stage at midnight
+    transitions : int64 (warm_up + days, 39)
+    flows : int64 (channels, channels, 2)  visits and orders led from row to column by `flows`, reported days
+    paths : uint32 (p,), path_counts : int64 (p, 3)  journeys and how many ended, orders, cents (reported days)
+    cohort_first : int [month]  calendar month (year * 12 + month - 1) of the first cohort row
+    buyers : int64 (cohorts,)  customers by month of first order
+    cohorts : int64 (cohorts, ages, 3)  by month of first order and months since
+    second : int64 (s, 3)  day of first order, days to the second or -1, count: for the repeat rate
+    stock : int64 (warm_up + days, nodes, skus, 8)
+    segments : int64 (segments, 5)
+    orders : ORDER_DTYPE (o,)  order lines of the reported days, sampled by consumer above a million
+    decisions : list of {day, policy, saw, changed}
+    """
+
+    warm_up: int
+    days: int
+    daily: Ints
+    groups: Ints
+    group_unique: Ints
+    stages: Ints
+    transitions: Ints
+    flows: Ints
+    paths: NDArray[np.uint32]
+    path_counts: Ints
+    cohort_first: int
+    buyers: Ints
+    cohorts: Ints
+    second: Ints
+    stock: Ints
+    segments: Ints
+    orders: NDArray[np.void]
+    decisions: list[dict[str, object]] = field(default_factory=list)

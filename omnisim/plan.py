@@ -1,0 +1,101 @@
+"""A plan is the one thing that optimisers give and a run takes; a policy turns an observation into a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from omnisim.errors import Fault, UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from omnisim.scenario.model import Scenario
+
+@dataclass(frozen=True)
+class Plan:
+    """What is spent and stocked: budgets by channel and period, base stock by article.
+
+    Parameters
+    ----------
+    first_days : tuple of int [day]  first day of each period, counted from the first reported day; starts with 0
+    budgets : channel -> tuple of int [cents/day]  one figure a period; a channel left out keeps today's budget
+    base_stock : sku -> int [unit]  order-up-to level; an article left out keeps today's level
+
+    Raises
+    ------
+    UsageError  for periods that do not ascend from 0, a budget or level below 0, or a budget per period missing
+    """
+
+    first_days: tuple[int, ...] = (0,)
+    budgets: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    base_stock: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        faults = []
+        if list(self.first_days) != sorted({0, *self.first_days}):
+            faults.append(Fault("plan", "periods", str(list(self.first_days)), "must ascend from day 0",
+                                "Give the first day of each period, as [0, 7, 14]."))
+        for channel, cents in self.budgets.items():
+            if len(cents) != len(self.first_days):
+                faults.append(Fault("plan", f"budgets.{channel}", f"{len(cents)} figures",
+                                    f"must be one a period ({len(self.first_days)})", "Add or drop figures."))
+            if any(c < 0 for c in cents):
+                faults.append(Fault("plan", f"budgets.{channel}", str(min(cents) / 100), "must be ≥ 0",
+                                    "Set 0 to buy nothing."))
+        for sku, level in self.base_stock.items():
+            if level < 0:
+                faults.append(Fault("plan", f"base_stock.{sku}", str(level), "must be ≥ 0", "Set 0 to order nothing."))
+        if faults:
+            raise UsageError(*faults)
+
+    @classmethod
+    def today(cls, scenario: Scenario) -> Plan:
+        """The plan that the scenario describes: its budgets and base stock, unchanged over the horizon."""
+        return cls(
+            budgets={name: (to_cents(channel.budget),) for name, channel in scenario.channels.items() if channel.active},
+            base_stock={sku: product.base_stock for sku, product in scenario.products.items()},
+        )
+
+    def budget_on(self, channel: str, day: int) -> int | None:
+        """Budget of a channel on a day [cents/day], or None where the plan leaves it as it is."""
+        if channel not in self.budgets:
+            return None
+        period = int(np.searchsorted(np.asarray(self.first_days), max(day, 0), side="right")) - 1
+        return self.budgets[channel][period]
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a policy may know at a review: its own tables up to yesterday, and the plan in force.
+
+    Parameters
+    ----------
+    day : int [day]  since the first reported day
+    daily : DataFrame  the `daily` table of the days so far, warm-up included (dates tell)
+    stock : DataFrame  the `stock` table of the days so far
+    plan : Plan  in force until now
+    """
+
+    day: int
+    daily: pd.DataFrame
+    stock: pd.DataFrame
+    plan: Plan
+
+
+class Policy(Protocol):
+    """Anything with a name and a review: the run calls it every `policy.every` days, from the first reported day."""
+
+    name: str
+
+    def review(self, observation: Observation) -> Plan | None:
+        """A new plan for the days from now on (its day 0 is the first reported day), or None to change nothing."""
+        ...
+
+
+def to_cents(amount: float) -> int:
+    """Money of a scenario in minor units, half a cent rounded to even."""
+    return round(amount * 100)
