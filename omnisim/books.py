@@ -35,6 +35,7 @@ MEASURES = (
     "returned_orders",
     "joins",             # seats taken in the community on this channel
     "leaves",            # seats given up
+    "budget",            # cents planned for media; what is not in `media` stayed unspent
     # signed profit-and-loss lines, cents: gmv plus all of them is profit
     "returns", "cost_of_goods", "commission", "payment_fee", "media", "content", "labour", "logistics", "service",
     "fixed",
@@ -59,11 +60,13 @@ TOUCHES = 6
 ORDER_DTYPE = np.dtype([
     ("order_id", np.int64), ("consumer", np.int64), ("day", np.int32), ("minute", np.int32), ("channel", np.int32),
     ("origin", np.int32), ("sku", np.int32), ("quantity", np.int32), ("price", np.int64), ("discount", np.int64),
-    ("margin", np.int64), ("delivered", np.int32), ("returned", np.int32), ("weight", np.int32),
+    ("margin", np.int64), ("delivered", np.int32), ("returned", np.int32), ("weight", np.int32), ("number", np.int32),
 ])
 """One order line; day counts from the first reported day, price is cents a unit, discount and margin cents of the
-line; delivered is the day it reaches the consumer, returned the day it comes back or -1; weight is the number of
-orders that the line stands for."""
+line; delivered is the day it reaches the consumer or -1 if that lies beyond the run, returned the day it comes back or
+-1; weight is the number of
+orders that the line stands for; number says whether it is the consumer's first order, second, … (255 and more as 255).
+"""
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -75,15 +75,23 @@ class Observation:
     Parameters
     ----------
     day : int [day]  since the first reported day
-    daily : DataFrame  the `daily` table of the days so far, warm-up included (dates tell)
-    stock : DataFrame  the `stock` table of the days so far
     plan : Plan  in force until now
+    read : table name -> DataFrame  makes a table when it is asked for
     """
 
     day: int
-    daily: pd.DataFrame
-    stock: pd.DataFrame
     plan: Plan
+    read: Callable[[str], pd.DataFrame]
+
+    @property
+    def daily(self) -> pd.DataFrame:
+        """The `daily` table of the reported days so far."""
+        return self.read("daily")
+
+    @property
+    def stock(self) -> pd.DataFrame:
+        """The `stock` table of the reported days so far."""
+        return self.read("stock")
 
 
 class Policy(Protocol):

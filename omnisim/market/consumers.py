@@ -1,0 +1,202 @@
+"""The consumers as a structure of arrays, and how they stand before the first day.
+
+About 40 bytes a consumer and four more for each channel. Nothing that can be recomputed from a keyed draw is
+stored: a consumer's own purchase rate, lapse probability and neighbours come from their key when they are needed.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from omnisim.compiled import inner, kernel
+from omnisim.market.rules import Rules
+from omnisim.portable import OCTAVES, STEPS, chance, log, quantile
+from omnisim.streams import spread, unit, words
+from omnisim.vocabulary import STATE_INDEX
+
+NEVER = -32768
+"""Day of something that has not happened; also a time-out that will not come."""
+
+CUSTOMER = 1
+"""Has ordered."""
+ALIVE = 2
+"""Has not lapsed: buys again when the need comes."""
+MEMBER = 4
+SEAT = 8
+"""Sits in the community."""
+
+U, E, S_I, S_S, S_C, S_K, S_P, S_F, S_B, S_R, S_M, S_D, S_X, S_A, S_Z, S_L = range(16)
+assert "".join(STATE_INDEX) == "UEISCKPFBRMDXAZL"
+
+
+PERSON = np.dtype([
+    ("interest_long", "f4"), ("interest_short", "f4"),
+    ("path", "u4"),           # touches since the last order, five bits each, the newest lowest
+    ("interest_day", "i2"),   # day on which interest was last written; it decays from there when it is read
+    ("touched", "i2"),        # day of the newest touch
+    ("first_day", "i2"),      # day of the first order
+    ("order_day", "i2"),      # day of the last order
+    ("stage", "u1"), ("flags", "u1"), ("segment", "u1"),
+    ("orders", "u1"),         # orders so far, at most 255
+    ("home", "u1"),           # channel of the last order
+    ("padding", "u1", 3),
+])
+"""What is read together when something happens to a consumer: 28 bytes, half a cache line."""
+
+
+class Consumers(NamedTuple):
+    """The population, n consumers; what is scanned every day lies in arrays of its own."""
+
+    people: NDArray[np.void]
+    """PERSON (n,)"""
+    affinity: NDArray[np.float32]
+    """(n,) how much more than the average a consumer meets and seeks the brand (mean 1)"""
+    uses: NDArray[np.uint32]
+    """(n,) one bit a channel: whether the consumer uses it"""
+    due: NDArray[np.int16]
+    """(n,) day on which the stage times out"""
+    need: NDArray[np.uint16]
+    """(n,) upper bound of the rate of repurchase, in 1/65536 a day; 0 for who is not a live customer"""
+    keen: NDArray[np.uint16]
+    """(n,) upper bound of interest, in 1/65536"""
+    last: NDArray[np.int16]
+    """(n, channels) day of the last visit"""
+    bound: NDArray[np.uint16]
+    """(channels, n) upper bound of the hazard of a visit without interest, in 1/65536; 0 where a channel is not used"""
+
+
+def allocate(n: int, channels: int) -> Consumers:
+    """Room for n consumers whom nobody has met."""
+    people = np.zeros(n, PERSON)
+    for name in ("interest_day", "touched", "first_day", "order_day"):
+        people[name] = NEVER
+    return Consumers(people, np.zeros(n, np.float32), np.zeros(n, np.uint32), np.full(n, NEVER, np.int16),
+                     np.zeros(n, np.uint16), np.zeros(n, np.uint16), np.full((n, channels), NEVER, np.int16),
+                     np.zeros((channels, n), np.uint16))
+
+
+@inner
+def ceil16(hazard):  # type: ignore[no-untyped-def]
+    """A hazard as an upper bound in 1/65536, at most 65535 (which always hits)."""
+    if hazard <= 0.0:
+        return np.uint16(0)
+    return np.uint16(min(65535.0, np.float64(np.int64(hazard * 65536.0) + 1)))
+
+
+@inner
+def purchase_rate(r: Rules, i):  # type: ignore[no-untyped-def]
+    """Purchase rate of consumer i [1/day]: Gamma(r) / alpha, drawn from the consumer's own key."""
+    w, v, _, _ = words(r.key_person, i, 0, 2)
+    return quantile(r.rate_quantiles, unit(w)) / r.rate_scale
+
+
+@inner
+def lapse_chance(r: Rules, i):  # type: ignore[no-untyped-def]
+    """Probability that consumer i lapses after a repeat order: Beta(a, b), drawn from the consumer's own key."""
+    w, v, _, _ = words(r.key_person, i, 0, 2)
+    return quantile(r.lapse_quantiles, unit(v))
+
+
+@kernel
+def settle_in(c: Consumers, r: Rules, low, high):  # type: ignore[no-untyped-def]
+    """Give consumers low ≤ i < high their segment, affinity, platforms and history as customers.
+
+    Draws from the keys `person` and `reach`. The history is BG/NBD run exactly: first orders spread evenly over the
+    brand's age, then exponential gaps at the consumer's own rate, with a lapse draw after each repeat order.
+    """
+    n_channels = r.channels
+    for i in range(low, high):
+        w0, w1, w2, w3 = words(r.key_person, i, 0, 1)
+        s = 0
+        u = unit(w0)
+        while s < r.segments - 1 and u > r.segment_edges[s]:
+            s += 1
+        c.people[i].segment = s
+        c.affinity[i] = quantile(r.affinity_quantiles, spread(r.key_affinity, i)) * r.affinity_scale[s]
+        common = unit(w1)
+        uses = np.uint32(0)
+        for k in range(n_channels):
+            v0, v1, _, _ = words(r.key_reach[k], i, 0, 1)
+            if (common if unit(v0) < r.overlap else unit(v1)) < r.reach[s, k]:
+                uses |= np.uint32(1) << np.uint32(k)
+                c.bound[k, i] = ceil16(r.direct[k] * c.affinity[i])
+        c.uses[i] = uses
+        if unit(w2) < r.past_customers:
+            _live_until_today(c, r, i, unit(w3))
+
+
+@inner
+def _live_until_today(c: Consumers, r: Rules, i, u):  # type: ignore[no-untyped-def]
+    """BG/NBD from the first order to the day before the first simulated one."""
+    p = c.people[i]
+    rate = purchase_rate(r, i)
+    lapse = lapse_chance(r, i)
+    first = -u * r.past_days
+    t = first
+    alive = True
+    n = 1
+    level = 3
+    while alive and n < 255:
+        w0, w1, _, _ = words(r.key_person, i, 0, level)
+        level += 1
+        gap = -log(unit(w0)) / rate if rate > 0.0 else 1e9
+        if t + gap >= 0.0:
+            break
+        t += gap
+        n += 1
+        alive = unit(w1) >= lapse
+    p.orders = n
+    p.first_day = max(-32000, r.first_day + np.int64(np.floor(first)))
+    p.order_day = max(-32000, r.first_day + np.int64(np.floor(t)))
+    p.flags |= CUSTOMER | (ALIVE if alive else 0)
+    w0, w1, _, _ = words(r.key_person, i, 0, 0)
+    p.home = pick_channel(r, c.uses[i], unit(w0))
+    if unit(w1) < r.past_members:
+        p.flags |= MEMBER
+    if alive:
+        lift_need(c, r, i)
+    for k in range(r.channels):
+        if r.follow[k] > 0.0 and (c.uses[i] >> np.uint32(k)) & np.uint32(1):
+            c.bound[k, i] = ceil16(r.direct[k] * c.affinity[i] + r.follow[k])
+    silent = r.first_day - np.int64(p.order_day)
+    if silent >= r.dormant_after + r.lost_after:
+        p.stage = S_L
+    elif silent >= r.dormant_after:
+        p.stage = S_Z
+        c.due[i] = p.order_day + r.dormant_after + r.lost_after
+    else:
+        p.stage = S_X if n > 1 else (S_M if p.flags & MEMBER else S_B)
+        c.due[i] = p.order_day + r.dormant_after
+
+
+@inner
+def lift_need(c: Consumers, r: Rules, i):  # type: ignore[no-untyped-def]
+    """Set the bound of a live customer's need: the own rate times everything that can raise it for longer than a day."""
+    if r.repeats:
+        c.need[i] = ceil16(purchase_rate(r, i) * (1.0 + r.member_uplift) / r.member_norm * (1.0 + r.interest_uplift)
+                           * (1.0 + r.touch))
+
+
+@inner
+def pick_channel(r: Rules, uses, u):  # type: ignore[no-untyped-def]
+    """A channel that sells and that the consumer uses, by repeat weight; any that sells if none is used."""
+    total = 0.0
+    for k in range(r.channels):
+        if (uses >> np.uint32(k)) & np.uint32(1):
+            total += r.repeat_weight[k]
+    everywhere = total <= 0.0
+    if everywhere:
+        for k in range(r.channels):
+            total += r.repeat_weight[k]
+    left = u * total
+    chosen = 0
+    for k in range(r.channels):
+        if r.repeat_weight[k] > 0.0 and (everywhere or (uses >> np.uint32(k)) & np.uint32(1)):
+            chosen = k
+            left -= r.repeat_weight[k]
+            if left < 0.0:
+                break
+    return np.uint8(chosen)

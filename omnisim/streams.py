@@ -1,0 +1,137 @@
+"""Random draws keyed by (seed, replication, decision, channel, consumer, day): nothing is drawn in sequence.
+
+The generator is Philox-4x32-10 (Salmon, Moraes, Dror & Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3").
+Its key says which decision of which channel is drawn, its counter says for whom and when. So two runs share the
+luck of everything they have in common: another budget, another channel, another order of channels, another split of
+the population changes no draw of anything else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+M0 = np.uint64(0xD2511F53)
+M1 = np.uint64(0xCD9E8D57)
+W0 = np.uint64(0x9E3779B9)
+W1 = np.uint64(0xBB67AE85)
+LOW = np.uint64(0xFFFFFFFF)
+S32 = np.uint64(32)
+S16 = np.uint64(16)
+ZERO = np.uint64(0)
+DAY_ZERO = 1 << 20
+"""Added to the day, so that warm-up days count from a positive number."""
+
+CHUNK = 2048
+"""Consumers whose scan draws are made together. Consumer i always takes slot (i mod CHUNK) // LANE of counter
+(i // CHUNK) * LANE + i mod LANE, whatever the split of the population."""
+LANE = CHUNK // 8
+
+
+Key = np.uint64
+"""The two 32-bit key words of one decision, in one number."""
+
+
+def key(seed: int, replication: int, decision: str, channel: str = "") -> Key:
+    """The key of a decision, e.g. ``key(1, 0, "exposure", "douyin")``: 64 bits of BLAKE2b over the names.
+
+    Parameters
+    ----------
+    seed, replication : int  replication k of seed s never meets replication j of seed t
+    decision : str  what is decided
+    channel : str  where, if the decision belongs to a channel
+    """
+    text = f"{seed}/{replication}/{decision}/{channel}".encode()
+    return np.uint64(int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little"))
+
+
+@njit(inline="always")
+def philox(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
+    """Four 32-bit words (in uint64) for a counter and a key, ten rounds."""
+    for _ in range(10):
+        p0 = M0 * c0
+        p1 = M1 * c2
+        n0 = (p1 >> S32) ^ c1 ^ k0
+        n2 = (p0 >> S32) ^ c3 ^ k1
+        c1 = p1 & LOW
+        c3 = p0 & LOW
+        c0 = n0
+        c2 = n2
+        k0 = (k0 + W0) & LOW
+        k1 = (k1 + W1) & LOW
+    return c0, c1, c2, c3
+
+
+@njit(cache=True)
+def words(k, consumer, day, level):  # type: ignore[no-untyped-def]
+    """Four 32-bit words for one consumer on one day; `level` ≥ 1 tells further decisions of the same key apart."""
+    return philox(np.uint64(consumer) & LOW, np.uint64(day + DAY_ZERO), np.uint64(level), np.uint64(consumer) >> S32,
+                  k & LOW, k >> S32)
+
+
+@njit(cache=True)
+def hashes(k, consumers, day, level):  # type: ignore[no-untyped-def]
+    """One 32-bit word for each of many consumers, as int64."""
+    found = np.empty(consumers.size, np.int64)
+    for n in range(consumers.size):
+        w, _, _, _ = words(k, consumers[n], day, level)
+        found[n] = w
+    return found
+
+
+@njit(cache=True)
+def unit(word):  # type: ignore[no-untyped-def]
+    """A 32-bit word as a number in (0, 1), never 0 or 1."""
+    return (np.float64(word) + 0.5) * 2.3283064365386963e-10
+
+
+@njit(cache=True)
+def fill(out, chunk, day, k):  # type: ignore[no-untyped-def]
+    """The 16-bit scan draws of one chunk of consumers on one day, into `out` (uint16, CHUNK)."""
+    mask = np.uint64(0xFFFF)
+    first = np.uint64(chunk) * np.uint64(LANE)
+    for b in range(LANE):
+        c0, c1, c2, c3 = philox((first + np.uint64(b)) & LOW, np.uint64(day + DAY_ZERO), ZERO,
+                                (first + np.uint64(b)) >> S32, k & LOW, k >> S32)
+        out[b] = np.uint16(c0 & mask)
+        out[LANE + b] = np.uint16(c0 >> S16)
+        out[2 * LANE + b] = np.uint16(c1 & mask)
+        out[3 * LANE + b] = np.uint16(c1 >> S16)
+        out[4 * LANE + b] = np.uint16(c2 & mask)
+        out[5 * LANE + b] = np.uint16(c2 >> S16)
+        out[6 * LANE + b] = np.uint16(c3 & mask)
+        out[7 * LANE + b] = np.uint16(c3 >> S16)
+
+
+@njit(cache=True)
+def refine(coarse, fine):  # type: ignore[no-untyped-def]
+    """A 32-bit draw in (0, 1) whose first 16 bits are the scan draw: it lies below any bound the scan draw misses."""
+    return unit((np.uint64(coarse) << S16) | (np.uint64(fine) & np.uint64(0xFFFF)))
+
+
+@njit(cache=True)
+def spread(k, i):  # type: ignore[no-untyped-def]
+    """A number in (0, 1) for consumer i, evenly spread over consumers: a Weyl sequence with a keyed start.
+
+    The average over any run of consumers is closer to the mean than independent draws would be.
+    """
+    golden = np.uint64(0x9E3779B97F4A7C15)
+    x = k + np.uint64(i) * golden
+    return (np.float64(x >> np.uint64(11)) + 0.5) * 1.1102230246251565e-16
+
+
+@njit(cache=True)
+def neighbour(k, consumer, place, size):  # type: ignore[no-untyped-def]
+    """The consumer in one place of another's list of neighbours: a hash, so the social graph takes no memory."""
+    w, _, _, _ = words(k, consumer, 0, 1 + place)
+    other = np.int64((w * np.uint64(size - 1)) >> S32)
+    return other + 1 if other >= consumer else other
+
+
+def scan_draws(k: Key, chunk: int, day: int) -> NDArray[np.uint16]:
+    """The scan draws of a chunk, for tests and for reading."""
+    out = np.empty(CHUNK, np.uint16)
+    fill(out, chunk, day, k)
+    return out
