@@ -5,13 +5,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Discriminator, Field, Tag
 
 from omnisim.errors import Fault, UsageError
 from omnisim.plan import Plan, to_cents
-from omnisim.scenario.fields import Money, Name, Section
+from omnisim.scenario.fields import Money, Name, Section, Version
 from omnisim.scenario.load import read_model
 from omnisim.scenario.model import Scenario
 from omnisim.scenario.write import replace_file, to_yaml
@@ -24,7 +24,7 @@ Level = Annotated[int, Field(ge=0, le=2_000_000_000, json_schema_extra={"unit": 
 class PlanFile(Section):
     """A plan as written: money a day in the scenario's currency."""
 
-    plan_version: Literal[1] = 1
+    plan_version: Version = 1
     """Version of this file format."""
     periods: tuple[Day, ...] = Field(default=(0,), min_length=1, max_length=3660, strict=False)
     """First day of each period, counted from the first reported day; starts with 0."""

@@ -126,7 +126,7 @@ def _community(scenario: Scenario) -> Iterator[Fault]:
         return
     yield from _active("community.channel", community.channel, scenario)
     if community.members > community.seats:
-        yield _fault("community.members", f"{community.members:,} seats", f"must be at most {community.seats:,}, all seats",
+        yield _fault("community.members", f"{community.members:,} seats", f"must be at most {community.seats:,}",
                      "Lower it, or open more groups.")
 
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from omnisim.errors import Fault
 from omnisim.scenario import catalogue
+from omnisim.scenario.advice import did_you_mean
 from omnisim.scenario.model import Scenario
 from omnisim.scenario.text import Node, from_python
-from omnisim.scenario.validate import did_you_mean, validate
+from omnisim.scenario.validate import validate
 
 WHERE = "changes"
 

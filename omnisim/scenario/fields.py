@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -46,6 +46,13 @@ def whole_cents(amount: float) -> float:
     return cents
 
 
+def version_number(value: object) -> object:
+    """A version as the number it must be: true and 1.0 are not 1."""
+    if type(value) is not int:
+        raise refuse("must be a whole number", "Write 1.")
+    return value
+
+
 def read_date(value: object) -> object:
     """A date from its ISO text; everything but text and dates is left to pydantic to refuse."""
     if type(value) is str and _ISO.fullmatch(value):
@@ -65,6 +72,7 @@ Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]*$
 """One line of text in any language."""
 Money = Annotated[float, AfterValidator(whole_cents)]
 Date = Annotated[datetime.date, BeforeValidator(read_date)]
+Version = Annotated[Literal[1], BeforeValidator(version_number)]
 Share = Annotated[float, Field(ge=0, le=1, json_schema_extra={"unit": SHARE})]
 Factor = Annotated[float, Field(ge=0, le=100, json_schema_extra={"unit": "x"})]
 """A multiplier: 1 changes nothing."""

@@ -124,7 +124,7 @@ def read_layers(path: str | Path) -> tuple[Node, list[Fault]]:
             raise ScenarioError(*faults, Fault(link.where, "extends", quote(link), f"at most {MAX_LAYERS} files may "
                                                "extend one another", "Merge some of them."))
         seen.append(path)
-        current, more = parse(read_bytes(path, str(path), where=link.where, follow=False), str(path))
+        current, more = parse(read_bytes(path, quote(link), where=link.where, follow=False), str(path))
         faults += more
         migrate(current)
         root = merge(current, root)

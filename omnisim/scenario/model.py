@@ -26,7 +26,7 @@ from omnisim.scenario.customers import (
     Service,
     Weekday,
 )
-from omnisim.scenario.fields import Date, Money, Name, Section, Text, quantity, share
+from omnisim.scenario.fields import Date, Money, Name, Section, Text, Version, quantity, share
 from omnisim.scenario.market import Calendar, Campaign, Channel, Flow, Kind, Population, Role, Segment
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class PolicyChoice(Section):
 class Scenario(Section):
     """A brand, its market, channels and supply: everything that a run needs."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Version = 1
     """Version of this file format."""
     name: Text = Field(default="scenario", min_length=1, max_length=128)
     """Name of the scenario."""

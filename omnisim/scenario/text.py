@@ -14,21 +14,12 @@ from typing import Any
 from ruamel.yaml.error import YAMLError
 
 from omnisim.errors import Fault, ScenarioError
+from omnisim.scenario.scalars import resolve
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 32
 MAX_NODES = 50_000
-MAX_DIGITS = 40
 
-_INT = re.compile(r"[-+]?[0-9]+", re.ASCII)
-_RADIX = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+", re.ASCII)
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", re.ASCII)
-_INFINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
-_LEADING_ZERO = re.compile(r"[-+]?0[0-9]+(\.[0-9]*)?([eE][-+]?[0-9]+)?", re.ASCII)
-_WORDS: dict[str, bool | None] = {
-    "": None, "~": None, "null": None, "Null": None, "NULL": None,
-    "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
-}
 # Line breaks of YAML 1.1 that 1.2 does not know, and characters no editor shows.
 _UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]|\r(?!\n)")
 
@@ -68,12 +59,12 @@ class Node:
             return [node.plain() for node in self.value]
         return self.value
 
-    def walk(self) -> Iterator[Node]:
-        """This node and all below."""
-        yield self
+    def walk(self, path: str = "") -> Iterator[tuple[str, Node]]:
+        """This node and all below, each with its dotted path."""
+        yield path, self
         if isinstance(self.value, dict | list):
-            for child in self.value.values() if isinstance(self.value, dict) else self.value:
-                yield from child.walk()
+            for part, child in self.value.items() if isinstance(self.value, dict) else enumerate(self.value):
+                yield from child.walk(f"{path}.{part}" if path else str(part))
 
 
 def decode(raw: bytes, file: str) -> str:
@@ -143,27 +134,6 @@ def read_value(text: str, where: str = "value") -> Any:
     return root.plain()
 
 
-def resolve(text: str) -> object:
-    """Meaning of an unquoted scalar by the YAML 1.2 core schema; ValueError carries rule and fix of a refusal."""
-    if text in _WORDS:
-        return _WORDS[text]
-    if _LEADING_ZERO.fullmatch(text):
-        bare = re.sub(r"^([-+]?)0+(?=[0-9])", r"\1", text)
-        raise ValueError("a number must not start with 0", f'Write {bare}, or "{text}" in quotes for text.')
-    if _INT.fullmatch(text) or _RADIX.fullmatch(text):
-        if len(text) > MAX_DIGITS:
-            raise ValueError("is too large a number", f"Write at most {MAX_DIGITS} digits.")
-        return int(text, 0)
-    if _INFINITE.fullmatch(text):
-        raise ValueError("must be a finite number", "Write a figure, or leave the line out.")
-    if _FLOAT.fullmatch(text):
-        number = float(text)
-        if number in (float("inf"), float("-inf")):
-            raise ValueError("is too large a number", "Write at most 1e300.")
-        return number
-    return text
-
-
 class _Composer:
     """Builds nodes from parser events without recursion, so that depth is ours to limit."""
 
@@ -189,7 +159,15 @@ class _Composer:
         if root is None or (root.value is None and not root.text and not root.broken):
             raise ScenarioError(Fault(self.file, "file", "nothing", "must hold a mapping of keys to values",
                                       "Start from omnisim new DIR."))
+        if self.faults:
+            self._name_places(root)
         return root
+
+    def _name_places(self, root: Node) -> None:
+        """Faults of values say which value, now that the tree is known."""
+        names = {node.where: path for path, node in root.walk()}
+        self.faults = [Fault(fault.where, names.get(fault.where) or fault.what, fault.got, fault.rule, fault.fix)
+                       if fault.what == "value" else fault for fault in self.faults]
 
     def _tree(self, event: Any) -> Node:
         root = self._node(event)
@@ -243,7 +221,7 @@ class _Composer:
         if event.anchor is not None:
             self._break(node, f"&{event.anchor}", "anchors are not allowed", "Remove it.", keep=True)
         if event.tag is not None:
-            self._break(node, str(event.tag), "tags are not allowed", "Remove it.", keep=node.value is not None)
+            self._break(node, str(event.tag), "tags are not allowed", "Remove it.")
         return node
 
     def _scalar(self, node: Node, event: Any, is_key: bool) -> None:

@@ -6,7 +6,6 @@ import difflib
 import re
 import types
 import typing
-import unicodedata
 from typing import Any, TypeVar
 
 import annotated_types
@@ -14,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from omnisim.errors import Fault, ScenarioError
+from omnisim.scenario.advice import NAME_RULE, RULES, did_you_mean, number_hint, other, plainly
 from omnisim.scenario.text import Node, quote
 
 M = TypeVar("M", bound=BaseModel)
@@ -25,8 +25,6 @@ LATER = frozenset(("integration", "content", "offers", "curves", "limits", "goal
 SUGGESTED = 50
 """Faults that get a did-you-mean; beyond these nobody reads, and looking costs time."""
 
-NAME_RULE = "must start with a small letter and hold only a-z, 0-9 and _, at most 32"
-_COUNTS = {"万": 1e4, "亿": 1e8, "k": 1e3, "m": 1e6}
 
 
 def validate(model: type[M], root: Node, faults: list[Fault] | None = None) -> M:
@@ -52,7 +50,7 @@ def validate(model: type[M], root: Node, faults: list[Fault] | None = None) -> M
     try:
         result = model.model_validate(data)
     except ValidationError as error:
-        found = [Found(model, root, entry) for entry in error.errors(include_url=False)]
+        found = _apart([Found(model, root, entry) for entry in error.errors(include_url=False)])
         faults += [item.fault(suggest=k < SUGGESTED) for k, item in enumerate(found) if not item.is_known]
         faults += _deeper(model, data, root, found)
     except ScenarioError as error:
@@ -62,10 +60,21 @@ def validate(model: type[M], root: Node, faults: list[Fault] | None = None) -> M
     return result
 
 
+def _apart(found: list[Found]) -> list[Found]:
+    """Without the complaint that a list is too short because of its faulty items."""
+    lists = {item.path[:k] for item in found for k in range(len(item.path))}
+    return [item for item in found if item.kind != "too_short" or item.path not in lists]
+
+
 def relocate(error: ScenarioError, root: Node) -> list[Fault]:
     """Faults that name a dotted path, with its place in the file."""
-    return [Fault(find(root, _split(fault.what))[0].where, fault.what, fault.got, fault.rule, fault.fix)
-            for fault in error.faults]
+    found = []
+    for fault in error.faults:
+        path = _split(fault.what)
+        node, there = find(root, path)
+        where = node.where if path == there else node.key_where
+        found.append(Fault(where, fault.what, fault.got, fault.rule, fault.fix))
+    return found
 
 
 def find(root: Node, path: Path) -> tuple[Node, Path]:
@@ -146,6 +155,8 @@ class Found:
     def fault(self, *, suggest: bool) -> Fault:
         """The error in the user's terms."""
         where, what = self.node.where, ".".join(map(str, self.path))
+        if self.kind == "missing" and isinstance(self.loc[-1], int):
+            return Fault(where, what, quote(self.node), f"must have at least {self.loc[-1] + 1} entries", "Add one.")
         if self.kind == "missing":
             key = str(self.loc[-1])
             place = self.node.key_where if self.path else self.node.where
@@ -178,7 +189,7 @@ class Found:
             return str(self.context["rule"]), str(self.context["fix"])
         if self.kind in ("int_type", "float_type", "int_from_float", "finite_number", "float_parsing", "int_parsing"):
             whole = "int" in self.kind.split("_")
-            return f"must be a {'whole ' if whole else ''}number{self._range()}", _number_hint(self.node, whole)
+            return f"must be a {'whole ' if whole else ''}number{self._range()}", number_hint(self.node, whole)
         if self.kind.startswith(("greater_than", "less_than")):
             return f"must be{self._range()}", self._back_in_range()
         if self.kind == "literal_error":
@@ -188,12 +199,12 @@ class Found:
             return f"must be one of {expected}", f"Did you mean {close[0]}?" if close else "Choose one of these."
         if self.kind == "string_type" and self.node.text:
             return "must be text", f'Put it in quotes: "{quote(self.node)}".'
-        rule, fix = _RULES.get(self.kind, _other)(self.context)
+        rule, fix = RULES.get(self.kind, other)(self.context)
         return rule, fix
 
     def _range(self) -> str:
         low, high = _bounds(self.field)
-        bounds = " and ".join(f"{sign} {value:,g}" for sign, value in (*low, *high))
+        bounds = " and ".join(f"{sign} {plainly(value)}" for sign, value in (*low, *high))
         return f" {bounds}{' ' + self.unit if self.unit else ''}" if bounds else ""
 
     def _back_in_range(self) -> str:
@@ -204,7 +215,7 @@ class Found:
         low, high = _bounds(self.field)
         sign, limit = (low if self.kind.startswith("greater") else high)[0]
         words = {"≥": "{} or more", ">": "more than {}", "≤": "at most {}", "<": "less than {}"}
-        return f"Write {words[sign].format(f'{limit:,g}')}."
+        return f"Write {words[sign].format(plainly(limit))}."
 
 
 def _bounds(field: FieldInfo | None) -> tuple[list[tuple[str, float]], list[tuple[str, float]]]:
@@ -221,43 +232,6 @@ def _bounds(field: FieldInfo | None) -> tuple[list[tuple[str, float]], list[tupl
         elif isinstance(rule, annotated_types.Lt):
             high.append(("<", rule.lt))
     return low, high
-
-
-def _number_hint(node: Node, whole: bool) -> str:
-    value = node.value
-    if value is None:
-        return "Write a number, or leave the line out."
-    if isinstance(value, bool):
-        return "Write a figure, not true or false."
-    if isinstance(value, float) and whole and value == int(value):
-        return f"Write {int(value)}."
-    if isinstance(value, str):
-        number = _figure(value)
-        if number is not None:
-            return f"Write {number} (plain digits, no quotes, separators or units)."
-        if value.casefold() in ("yes", "no", "on", "off"):
-            return "yes and no are text in YAML 1.2: write a figure."
-    return "Write plain digits, as 1200 or 0.05."
-
-
-def _figure(text: str) -> str | None:
-    """The number that a person meant by 200,000 or 3.1 % or 12.6万, full-width digits too."""
-    bare = unicodedata.normalize("NFKC", text).strip().lstrip("¥$€£ ").casefold()
-    match = re.fullmatch(r"([-+]?[0-9][0-9,_ ]*(?:\.[0-9]+)?(?:e[-+]?[0-9]{1,3})?)\s*(%|万|亿|k|m|元|cny|yuan)?", bare)
-    if not match or len(bare) > 40:
-        return None
-    number = float(re.sub(r"[,_ ]", "", match[1]))
-    number = number / 100 if match[2] == "%" else number * _COUNTS.get(match[2] or "", 1)
-    return f"{number:.12g}" if number == number else None
-
-
-def did_you_mean(word: str, known: list[str]) -> str:
-    """A suggestion, or the words to choose from."""
-    plain = unicodedata.normalize("NFKC", word).casefold()
-    close = difflib.get_close_matches(plain, known, n=1) if len(plain) <= 64 else []
-    if close:
-        return f"Did you mean {close[0]}?"
-    return f"Choose from {', '.join(known)}." if known else "Remove it."
 
 
 def _declared(model: type[BaseModel], path: Path) -> tuple[type[BaseModel] | None, FieldInfo | None]:
@@ -297,31 +271,3 @@ def _strip(annotation: Any, *, wants_list: bool) -> Any:
                  or (isinstance(o, type) and issubclass(o, BaseModel))]
         return parts[0] if parts else None
     return annotation
-
-
-def _other(context: dict[str, Any]) -> tuple[str, str]:
-    return "cannot be accepted here", "See omnisim schema for what may stand here."
-
-
-_RULES: dict[str, Any] = {
-    "bool_type": lambda c: ("must be true or false", "Write true or false, without quotes."),
-    "bool_parsing": lambda c: ("must be true or false", "Write true or false, without quotes."),
-    "string_type": lambda c: ("must be text", "Put it in quotes."),
-    "string_unicode": lambda c: ("must be text", "Remove the broken characters."),
-    "string_too_short": lambda c: (f"must have at least {c['min_length']} character", "Give it a name."),
-    "string_too_long": lambda c: (f"must have at most {c['max_length']} characters", "Shorten it."),
-    "string_pattern_mismatch": lambda c: _pattern(c["pattern"]),
-    "too_short": lambda c: (f"must have at least {c['min_length']} entries", "Add one."),
-    "too_long": lambda c: (f"must have at most {c['max_length']} entries", "Remove some."),
-    "dict_type": lambda c: ("must be a mapping of keys to values", "Write key: value lines below it."),
-    "model_type": lambda c: ("must be a mapping of keys to values", "Write key: value lines below it."),
-    "model_attributes_type": lambda c: ("must be a mapping of keys to values", "Write key: value lines below it."),
-    "tuple_type": lambda c: ("must be a list", "Write it as [a, b], or as lines that start with a dash."),
-    "list_type": lambda c: ("must be a list", "Write it as [a, b], or as lines that start with a dash."),
-}
-
-
-def _pattern(pattern: str) -> tuple[str, str]:
-    if pattern.startswith("^[a-z]"):
-        return NAME_RULE, "Rename it."
-    return "must be one line of plain text", "Remove line breaks and unseen characters."

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from omnisim.errors import Fault, StorageError
-from omnisim.scenario.text import resolve
+from omnisim.scenario.scalars import resolve
 
 _SAFE = re.compile(r"[^\W\d_][\w]*(?:[ /-][\w]+)*", re.UNICODE)
 _YAML_1_1 = frozenset(("yes", "no", "on", "off", "y", "n"))
