@@ -112,6 +112,7 @@ def read_layers(path: str | Path) -> tuple[Node, list[Fault]]:
     root, faults = parse(read_bytes(path, str(path)), str(path))
     migrate(root)
     folder, seen, current = path, [path], root
+    layers: list[Node] = []
     while isinstance(current.value, dict) and "extends" in current.value:
         link = current.value.pop("extends")
         if link.broken:
@@ -127,7 +128,12 @@ def read_layers(path: str | Path) -> tuple[Node, list[Fault]]:
         current, more = parse(read_bytes(path, quote(link), where=link.where, follow=False), str(path))
         faults += more
         migrate(current)
-        root = merge(current, root)
+        if not isinstance(current.value, dict):
+            raise ScenarioError(*faults, Fault(current.where, "file", quote(current),
+                                               "must be a mapping of keys to values", "Write lines like name: launch."))
+        layers.append(current)
+    for base in layers:
+        root = merge(base, root)
     return root, faults
 
 

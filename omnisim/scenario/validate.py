@@ -213,7 +213,10 @@ class Found:
         if isinstance(extra, dict) and extra.get("unit") == "share" and 1 < value <= 100:
             return f"Write {value / 100:g} for {value:g} %."
         low, high = _bounds(self.field)
-        sign, limit = (low if self.kind.startswith("greater") else high)[0]
+        broken = low if self.kind.startswith("greater") else high
+        if not broken:
+            return "Change the value."
+        sign, limit = broken[0]
         words = {"≥": "{} or more", ">": "more than {}", "≤": "at most {}", "<": "less than {}"}
         return f"Write {words[sign].format(plainly(limit))}."
 
@@ -244,7 +247,8 @@ def _declared(model: type[BaseModel], path: Path) -> tuple[type[BaseModel] | Non
         owner = None
         if isinstance(current, type) and issubclass(current, BaseModel):
             owner, field = current, current.model_fields.get(str(part))
-            current = _annotation(field) if field else None
+            current = field.annotation if field else None
+            field = _bare_field(current) or field
         elif typing.get_origin(current) in (dict, tuple):
             current = [arg for arg in typing.get_args(current) if arg is not Ellipsis][-1]
             field = _bare_field(current)
@@ -253,11 +257,13 @@ def _declared(model: type[BaseModel], path: Path) -> tuple[type[BaseModel] | Non
     return owner, field
 
 
-def _annotation(field: FieldInfo) -> Any:
-    return field.annotation
-
-
 def _bare_field(annotation: Any) -> FieldInfo | None:
+    """The rules of a value in a mapping or list; of several kinds of value, those of the first."""
+    bare = annotation
+    while typing.get_origin(bare) is typing.Annotated:
+        bare = typing.get_args(bare)[0]
+    if typing.get_origin(bare) in (typing.Union, types.UnionType):
+        annotation = typing.get_args(bare)[0]
     return FieldInfo.from_annotation(annotation) if typing.get_origin(annotation) is typing.Annotated else None
 
 
