@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from omnisim.scenario.model import Scenario
 
-
 @dataclass(frozen=True)
 class Plan:
     """What is spent and stocked: budgets by channel and period, base stock by article.
@@ -56,9 +55,8 @@ class Plan:
     @classmethod
     def today(cls, scenario: Scenario) -> Plan:
         """The plan that the scenario describes: its budgets and base stock, unchanged over the horizon."""
-        active = {name: channel for name, channel in scenario.channels.items() if channel.active}
         return cls(
-            budgets={name: (to_cents(channel.budget),) for name, channel in active.items()},
+            budgets={name: (to_cents(channel.budget),) for name, channel in scenario.channels.items() if channel.active},
             base_stock={sku: product.base_stock for sku, product in scenario.products.items()},
         )
 

@@ -162,7 +162,8 @@ CASES: dict[str, tuple[object, list[str]]] = {
     "deep block": ("flows: \n" + "".join(f"{' ' * k}-\n" for k in range(40)), ["nesting = over 32 levels"]),
     "200,000 keys": ("\n".join(f"k{k}: " for k in range(100_000)), ["size = over 50,000 values"]),
     "many unknown keys": ("\n".join(f"k{k}:" for k in range(20_000)), ["k0 — is no known key."]),
-    "long key": ("? " + "k" * 100_000 + "\n: 1", ["is no known key"]),
+    "long key": ("? " + "k" * 100_000 + "\n: 1", ["kkk… — is no known key"]),
+    "key of escapes": ('"\\e[31m": 1', ["{here}:9:1: \\u001b[31m — is no known key."]),
     "segment shares": (
         "population: {segments: [{name: a, share: 0.5}, {name: b, share: 0.4}]}",
         ["{here}:9:24: population.segments = shares that sum to 0.9 — shares must sum to 1. Raise them by 0.1"],

@@ -30,7 +30,8 @@ brand: {new_customers: 400, interest: {slope: 2}}
 """
 PIECES = [b"[", b"]", b"{", b"}", b":", b"- ", b"&a ", b"*a", b"!!str ", b"? ", b"| ", b"> ", b"%", b"---\n", b"...\n",
           b'"', b"'", b"\n", b"  ", b"\t", b"\r", b"\0", b"#", b",", b"1e999", b"-", b".nan", b"true", b"null", b"~",
-          b"0o17", b"<<: ", b"\xff", b"\xc2\x85", b"\xe2\x80\xa8", b"\xef\xbb\xbf", b"9" * 50, b"\xef\xbc\x91", b"@", b"`"]
+          b"0o17", b"<<: ", b"\xff", b"\xc2\x85", b"\xe2\x80\xa8", b"\xef\xbb\xbf", b"9" * 50, b"\xef\xbc\x91",
+          b"@", b"`"]
 TEXTS = st.text(st.characters(blacklist_categories=["Cs", "Cc", "Zl", "Zp"], blacklist_characters="\ufeff\ufffe\uffff"),
                 min_size=1, max_size=20)
 

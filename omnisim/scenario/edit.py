@@ -8,7 +8,7 @@ from omnisim.errors import Fault
 from omnisim.scenario import catalogue
 from omnisim.scenario.advice import did_you_mean
 from omnisim.scenario.model import Scenario
-from omnisim.scenario.text import Node, from_python
+from omnisim.scenario.text import Node, from_python, shorten
 from omnisim.scenario.validate import validate
 
 WHERE = "changes"
@@ -77,6 +77,7 @@ def _child(node: Node, part: str) -> Node | None:
 
 
 def _unknown(node: Node, name: str, part: str) -> Fault:
+    name, part = shorten(name), shorten(part)
     if isinstance(node.value, list):
         return Fault(WHERE, name, "", f"{part!r} is no index of a list of {len(node.value)}", "Count from 0.")
     if isinstance(node.value, dict):

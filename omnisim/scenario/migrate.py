@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 
 from omnisim.errors import Fault, ScenarioError
 from omnisim.scenario.model import SCHEMA_VERSION
@@ -34,6 +33,8 @@ def migrate(root: Node) -> None:
 
 
 def _omnisim() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version("omnisim")
     except PackageNotFoundError:

@@ -64,7 +64,7 @@ class Node:
         yield path, self
         if isinstance(self.value, dict | list):
             for part, child in self.value.items() if isinstance(self.value, dict) else enumerate(self.value):
-                yield from child.walk(f"{path}.{part}" if path else str(part))
+                yield from child.walk(f"{path}.{shorten(str(part))}" if path else shorten(str(part)))
 
 
 def decode(raw: bytes, file: str) -> str:
@@ -199,7 +199,7 @@ class _Composer:
         child.key_line, child.key_column = key.line, key.column
         if key.text in parent.value:
             first = parent.value[key.text]
-            self.faults.append(Fault(key.where, _short(key.text), "", f"is given twice, first on line {first.key_line}",
+            self.faults.append(Fault(key.where, shorten(key.text), "", f"is given twice, first on line {first.key_line}",
                                      "Keep one of the two."))
         else:
             parent.value[key.text] = child
@@ -235,7 +235,7 @@ class _Composer:
             self._break(node, node.text, rule, fix)
 
     def _break(self, node: Node, got: str, rule: str, fix: str, *, keep: bool = False) -> Node:
-        self.faults.append(Fault(node.where, "value", _short(got), rule, fix))
+        self.faults.append(Fault(node.where, "value", shorten(got), rule, fix))
         node.broken = not keep
         return node
 
@@ -288,7 +288,8 @@ def from_python(value: object, where: str) -> Node:
     return build(value, 1)
 
 
-def _short(text: str, width: int = 60) -> str:
+def shorten(text: str, width: int = 60) -> str:
+    """Foreign text as a fault shows it: bounded, and nothing that moves a terminal's cursor."""
     shown = "".join(c if c.isprintable() or c == "\u3000" else f"\\u{ord(c):04x}" for c in text[:width])
     return shown + "…" if len(text) > width else shown
 
@@ -300,7 +301,7 @@ def quote(node: Node) -> str:
     if isinstance(node.value, list):
         return f"a list of {len(node.value)}"
     if node.value is None:
-        return _short(node.text) or "nothing"
+        return shorten(node.text) or "nothing"
     if isinstance(node.value, bool) and not node.line:
         return str(node.value).lower()
-    return _short(node.text) or '""'
+    return shorten(node.text) or '""'

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 
 from omnisim.errors import Fault, ScenarioError
 from omnisim.scenario.advice import NAME_RULE, RULES, did_you_mean, number_hint, other, plainly
-from omnisim.scenario.text import Node, quote
+from omnisim.scenario.text import Node, quote, shorten
 
 M = TypeVar("M", bound=BaseModel)
 Path = tuple[str | int, ...]
@@ -154,7 +154,7 @@ class Found:
 
     def fault(self, *, suggest: bool) -> Fault:
         """The error in the user's terms."""
-        where, what = self.node.where, ".".join(map(str, self.path))
+        where, what = self.node.where, ".".join(shorten(str(part)) for part in self.path)
         if self.kind == "missing" and isinstance(self.loc[-1], int):
             return Fault(where, what, quote(self.node), f"must have at least {self.loc[-1] + 1} entries", "Add one.")
         if self.kind == "missing":
