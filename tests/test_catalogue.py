@@ -17,8 +17,10 @@ def test_twenty_presets_make_channels() -> None:
     assert len(catalogue.presets()) == 20
     for name, preset in catalogue.presets().items():
         channel = Channel(preset=name)
-        assert channel.kind == preset.kind and channel.role == preset.role
-        assert channel.label and channel.label_zh
+        assert channel.kind == preset.kind
+        assert channel.role == preset.role
+        assert channel.label
+        assert channel.label_zh
     assert not Channel(preset="xiaohongshu").checkout
 
 
@@ -28,7 +30,8 @@ def test_every_number_of_a_channel_has_a_default_with_unit_range_flag_and_source
         for name in NUMBERS:
             entry = catalogue.parameter(preset, name)
             unit = Channel.model_fields[name].json_schema_extra
-            assert isinstance(unit, dict) and entry.unit == unit["unit"]
+            assert isinstance(unit, dict)
+            assert entry.unit == unit["unit"]
             assert entry.path == f"channels.*.{name}"
 
 
@@ -36,7 +39,9 @@ def test_entries_are_sound() -> None:
     seen = set()
     for entry in catalogue.parameters():
         assert entry.low <= entry.default <= entry.high, entry
-        assert entry.flag in "SDPAC" and entry.source and entry.unit
+        assert entry.flag in "SDPAC"
+        assert entry.source
+        assert entry.unit
         assert not re.search(r"https?:|\.txt|seed \d", entry.source)
         assert (entry.preset, entry.name) not in seen
         seen.add((entry.preset, entry.name))

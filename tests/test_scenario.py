@@ -105,7 +105,8 @@ def test_overlay_merges_mappings_and_replaces_lists(tmp_path: Path, path: Path, 
     more = load(tmp_path / "more.yaml")
     assert more.channels["douyin"].budget == 480
     assert list(more.channels) == list(scenario.channels)
-    assert more.calendar.campaigns == () and more.community is None
+    assert more.calendar.campaigns == ()
+    assert more.community is None
     assert check_file(tmp_path / "more.yaml")[0] == []
     (tmp_path / "list.yaml").write_text("- 1\n")
     (tmp_path / "most.yaml").write_text("extends: list.yaml\n")
@@ -120,9 +121,12 @@ def test_changes_are_applied_and_checked(path: Path, scenario: Scenario) -> None
                               "population.segments.0.spend": 2, "horizon.start": datetime.date(2025, 1, 1),
                               "population.size": np.int64(5000), "calendar.campaigns.0.factor.taobao": 1.1,
                               "referral": {"reward": 5}})
-    assert changed.channels["douyin"].budget == 2000 and type(changed.channels["douyin"].budget) is float
-    assert changed.population.size == 5000 and changed.horizon.start.year == 2025
-    assert changed.referral is not None and changed.referral.reward == 5
+    assert changed.channels["douyin"].budget == 2000
+    assert type(changed.channels["douyin"].budget) is float
+    assert changed.population.size == 5000
+    assert changed.horizon.start.year == 2025
+    assert changed.referral is not None
+    assert changed.referral.reward == 5
     assert scenario.channels["douyin"].budget == 240
     assert load(path, changes={"channels.douyin.budget": 5}) == scenario.with_({"channels.douyin.budget": 5})
     assert scenario.with_({}) == scenario
@@ -211,7 +215,8 @@ def test_estimate_grows_with_consumers(scenario: Scenario) -> None:
 
 def test_assumptions_name_value_range_flag_and_source(scenario: Scenario) -> None:
     found = {entry.path: entry for entry in scenario.assumptions()}
-    assert found["channels.douyin.cpm"].flag == "P" and found["channels.douyin.cpm"].unit == "CNY/1000 impressions"
+    assert found["channels.douyin.cpm"].flag == "P"
+    assert found["channels.douyin.cpm"].unit == "CNY/1000 impressions"
     assert "channels.douyin.budget" not in found
     assert found["brand.interest.half_life_long"].value == 21
     assert "referral.share_rate" not in found

@@ -96,7 +96,8 @@ def test_changes_survive_saving(budget: float, name: str, direct: float) -> None
     scenario = validate(Scenario, *parse(SEED, "x.yaml")).with_(
         {"channels.douyin.budget": budget, "name": name, "channels.taobao.direct": direct})
     again = validate(Scenario, *parse(to_yaml(scenario.to_dict()).encode(), "x.yaml"))
-    assert again == scenario and again.hash == scenario.hash
+    assert again == scenario
+    assert again.hash == scenario.hash
     assert (again.channels["douyin"].budget, again.name, again.channels["taobao"].direct) == (budget, name, direct)
 
 
@@ -110,7 +111,8 @@ def test_order_of_keys_does_not_change_the_hash(order: list[str]) -> None:
 @given(FLOATS)
 def test_every_float_is_a_number_in_yaml(number: float) -> None:
     meaning = resolve(repr(number))
-    assert isinstance(meaning, float) and math.isclose(meaning, number, rel_tol=0, abs_tol=0)
+    assert isinstance(meaning, float)
+    assert math.isclose(meaning, number, rel_tol=0, abs_tol=0)
 
 
 @pytest.mark.parametrize("raw", [

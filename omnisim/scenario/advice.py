@@ -19,6 +19,7 @@ def plainly(number: float) -> str:
 
 
 def number_hint(node: Node, whole: bool) -> str:
+    """How to write the number that was meant."""
     value = node.value
     if value is None:
         return "Write a number, or leave the line out."
@@ -56,6 +57,7 @@ def did_you_mean(word: str, known: list[str]) -> str:
 
 
 def other(context: dict[str, Any]) -> tuple[str, str]:
+    """Rule and cure for what has no words of its own."""
     return "cannot be accepted here", "See omnisim schema for what may stand here."
 
 

@@ -6,7 +6,6 @@ core schema; aliases, anchors, tags, tabs, duplicate keys and second documents a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,14 +13,12 @@ from typing import Any
 from ruamel.yaml.error import YAMLError
 
 from omnisim.errors import Fault, ScenarioError
+from omnisim.scenario.encoding import decode
 from omnisim.scenario.scalars import resolve
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 32
 MAX_NODES = 50_000
-
-# Line breaks of YAML 1.1 that 1.2 does not know, and characters no editor shows.
-_UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]|\r(?!\n)")
 
 
 @dataclass(slots=True)
@@ -65,35 +62,6 @@ class Node:
         if isinstance(self.value, dict | list):
             for part, child in self.value.items() if isinstance(self.value, dict) else enumerate(self.value):
                 yield from child.walk(f"{path}.{shorten(str(part))}" if path else shorten(str(part)))
-
-
-def decode(raw: bytes, file: str) -> str:
-    """The text of a UTF-8 file, with or without byte order mark, LF or CRLF.
-
-    Raises
-    ------
-    ScenarioError  for another encoding, or characters that cannot be seen
-    """
-    if raw[:2] in (b"\xff\xfe", b"\xfe\xff") or raw[:4].count(0) >= 2:
-        raise ScenarioError(Fault(file, "encoding", "UTF-16 or UTF-32", "must be UTF-8", "Save the file as UTF-8."))
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        good = raw[:error.start].decode("utf-8-sig")
-        raise ScenarioError(Fault(_place(file, good, len(good)), "encoding", f"byte 0x{raw[error.start]:02x}",
-                                  "must be UTF-8", "Save the file as UTF-8 (it may be GBK or GB18030).")) from None
-    faults = [Fault(_place(file, text, match.start()), "character", f"U+{ord(match[0]):04X}",
-                    "cannot be seen and is not allowed", "Delete it.")
-              for match, _ in zip(_UNSEEN.finditer(text), range(100), strict=False)]
-    faults += [Fault(_place(file, text, match.start()), "tab", "", "tabs are not allowed", "Use spaces.")
-               for match, _ in zip(re.finditer("\t", text), range(100), strict=False)]
-    if faults:
-        raise ScenarioError(*faults)
-    return text
-
-
-def _place(file: str, text: str, index: int) -> str:
-    return f"{file}:{text.count(chr(10), 0, index) + 1}:{index - text.rfind(chr(10), 0, index)}"
 
 
 def parse(raw: bytes, file: str) -> tuple[Node, list[Fault]]:
@@ -199,8 +167,8 @@ class _Composer:
         child.key_line, child.key_column = key.line, key.column
         if key.text in parent.value:
             first = parent.value[key.text]
-            self.faults.append(Fault(key.where, shorten(key.text), "", f"is given twice, first on line {first.key_line}",
-                                     "Keep one of the two."))
+            self.faults.append(Fault(key.where, shorten(key.text), "", "is given twice, first on line "
+                                     f"{first.key_line}", "Keep one of the two."))
         else:
             parent.value[key.text] = child
         return child
