@@ -126,3 +126,32 @@ def test_hostile_megabytes_end_in_time(raw: bytes) -> None:
     start = time.perf_counter()
     read(raw)
     assert time.perf_counter() - start < 3
+
+
+def paths(content: Any, above: str = "") -> list[str]:
+    """Every dotted path of resolved content."""
+    found = []
+    for part, value in content.items() if isinstance(content, dict) else enumerate(content):
+        path = f"{above}.{part}" if above else str(part)
+        found += [path, *(paths(value, path) if isinstance(value, dict | list) else [])]
+    return found
+
+
+BASE = validate(Scenario, *parse(SEED, "x.yaml"))
+VALUES = [None, True, -1, 0, 1, 2, 0.5, 10**5000, 1e308, 1e-320, math.nan, math.inf, "", "x", "抖音", "\ud800", "x" * 9999,
+          "douyin", "2024-06-01", b"x", object(), [], {}, [1], {"a": 1}, {1: 2}, set(), [[[]]], complex(1, 1)]
+
+
+@settings(max_examples=400)
+@given(st.dictionaries(st.sampled_from(paths(BASE.to_dict())), st.sampled_from(VALUES), max_size=3))
+def test_any_change_gives_a_sound_scenario_or_faults(changes: dict[str, object]) -> None:
+    try:
+        changed = BASE.with_(changes)
+    except ScenarioError as error:
+        str(error)
+    else:
+        assert from_mapping(changed.to_dict()).hash == changed.hash
+
+
+def test_faulty_keys_and_values_together_are_no_bug() -> None:
+    assert read(SEED.replace(b"{core: {price: 80", b"{c| ore: {prize: 80")) is None

@@ -25,7 +25,7 @@ def number_hint(node: Node, whole: bool) -> str:
         return "Write a number, or leave the line out."
     if isinstance(value, bool):
         return "Write a figure, not true or false."
-    if isinstance(value, float) and whole and value == int(value):
+    if isinstance(value, float) and whole and value.is_integer():
         return f"Write {int(value)}."
     if isinstance(value, str):
         number = _figure(value)

@@ -41,7 +41,7 @@ def refuse(rule: str, fix: str = "") -> PydanticCustomError:
 def whole_cents(amount: float) -> float:
     """Money in whole cents; dust that arithmetic leaves (3000 * 1.1) is brushed off, true fractions are refused."""
     cents = round(amount, 2)
-    if abs(amount - cents) > 1e-9 * max(1.0, abs(amount)):
+    if abs(amount - cents) > 1e-9 * abs(amount):
         raise refuse("must be whole cents: at most two decimals", f"Write {cents:.2f}.")
     return cents
 

@@ -14,7 +14,7 @@ from ruamel.yaml.error import YAMLError
 
 from omnisim.errors import Fault, ScenarioError
 from omnisim.scenario.encoding import decode
-from omnisim.scenario.scalars import resolve
+from omnisim.scenario.scalars import MAX_DIGITS, resolve
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 32
@@ -251,6 +251,8 @@ def from_python(value: object, where: str) -> Node:
             return Node([build(child, depth + 1) for child in item], where)
         if type(item).__module__ == "numpy" and hasattr(item, "item"):
             item = item.item()
+        if isinstance(item, int) and abs(item) >= 10 ** MAX_DIGITS:
+            item = float("inf")  # as far beyond any limit, and printable
         return Node(item, where, text=str(item))
 
     return build(value, 1)

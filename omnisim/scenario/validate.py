@@ -104,22 +104,19 @@ def _sorted(faults: list[Fault]) -> list[Fault]:
 
 def _deeper(model: type[M], data: Any, root: Node, found: list[Found]) -> list[Fault]:
     """Contradictions between the values that are right, looked for with the wrong ones left out."""
-    for item in found:
-        target, here = data, item.path
-        if not here or item.kind == "missing":
-            return []
-        for part in here[:-1]:
-            target = target[part]
-        if isinstance(target, dict):
-            target.pop(here[-1], None)
-        else:
-            return []
     try:
+        for item in found:
+            target, here = data, item.path
+            if not here or item.kind == "missing":
+                return []
+            for part in here[:-1]:
+                target = target[part]
+            target.pop(str(here[-1]), None)
         model.model_validate(data)
     except ScenarioError as error:
         return relocate(error, root)
-    except (ValidationError, KeyError, TypeError):
-        pass
+    except (ValidationError, LookupError, TypeError, AttributeError):
+        pass  # what is left is no scenario: the faults found so far must do
     return []
 
 
