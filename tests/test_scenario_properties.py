@@ -139,7 +139,8 @@ def paths(content: Any, above: str = "") -> list[str]:
 
 BASE = validate(Scenario, *parse(SEED, "x.yaml"))
 VALUES = [None, True, -1, 0, 1, 2, 0.5, 10**5000, 1e308, 1e-320, math.nan, math.inf, "", "x", "抖音", "\ud800",
-          "x" * 9999, "douyin", "2024-06-01", b"x", object(), [], {}, [1], {"a": 1}, {1: 2}, set(), [[[]]], complex(1, 1)]
+          "x" * 9999, "douyin", "2024-06-01", b"x", object(), [], {}, [1], {"a": 1}, {1: 2}, set(), [[[]]],
+          complex(1, 1)]
 
 
 @settings(max_examples=400)
