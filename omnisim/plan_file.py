@@ -1,0 +1,100 @@
+"""Plan files: a plan as YAML that people write and runs replay, read as strictly as a scenario."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Discriminator, Field, Tag
+
+from omnisim.errors import Fault, UsageError
+from omnisim.plan import Plan, to_cents
+from omnisim.scenario.fields import Money, Name, Section, Version
+from omnisim.scenario.load import read_model
+from omnisim.scenario.model import Scenario
+from omnisim.scenario.write import replace_file, to_yaml
+
+Budget = Annotated[Money, Field(ge=0, le=1e9, json_schema_extra={"unit": "currency/day"})]
+Day = Annotated[int, Field(ge=0, le=3660, json_schema_extra={"unit": "day"})]
+Level = Annotated[int, Field(ge=0, le=2_000_000_000, json_schema_extra={"unit": "unit"})]
+
+
+class PlanFile(Section):
+    """A plan as written: money a day in the scenario's currency."""
+
+    plan_version: Version = 1
+    """Version of this file format."""
+    periods: tuple[Day, ...] = Field(default=(0,), min_length=1, max_length=3660, strict=False)
+    """First day of each period, counted from the first reported day; starts with 0."""
+    budgets: dict[Name, Annotated[
+        Annotated[Budget, Tag("(one)")] | Annotated[tuple[Budget, ...], Field(strict=False), Tag("(each)")],
+        Discriminator(lambda value: "(each)" if isinstance(value, list | tuple) else "(one)"),
+    ]] = Field(default={})
+    """Budget by channel: one figure, or one a period."""
+    base_stock: dict[Name, Level] = Field(default={})
+    """Order-up-to level by article."""
+
+
+def load_plan(path: str | Path) -> Plan:
+    """Read a plan file.
+
+    Raises
+    ------
+    UsageError  with all faults at once
+    StorageError  where the file cannot be read
+    """
+    file = read_model(path, PlanFile)
+    n_periods = len(file.periods)
+    budgets = {channel: tuple(map(to_cents, money)) if isinstance(money, tuple) else (to_cents(money),) * n_periods
+               for channel, money in file.budgets.items()}
+    try:
+        return Plan(file.periods, budgets, file.base_stock)
+    except UsageError as error:
+        raise UsageError(*(Fault(str(path), fault.what, fault.got, fault.rule, fault.fix)
+                           for fault in error.faults)) from None
+
+
+def save_plan(plan: Plan, path: str | Path) -> None:
+    """Write a plan file, whole or not at all; reading it again gives the same plan, to the cent.
+
+    Raises
+    ------
+    StorageError  where the file cannot be written
+    """
+    replace_file(path, to_yaml({
+        "plan_version": 1,
+        "periods": list(plan.first_days),
+        "budgets": {channel: [cents / 100 for cents in figures] for channel, figures in plan.budgets.items()},
+        "base_stock": dict(plan.base_stock),
+    }))
+
+
+def check_plan(plan: Plan, scenario: Scenario) -> None:
+    """Refuse a plan for other channels, articles or days than the scenario's.
+
+    Raises
+    ------
+    UsageError  with all faults at once
+    """
+    faults = [*_known("budgets", plan.budgets, scenario.channels),
+              *_known("base_stock", plan.base_stock, scenario.products)]
+    for name in plan.budgets:
+        if name in scenario.channels and not scenario.channels[name].active:
+            faults.append(Fault("plan", f"budgets.{name}", "", "is an inactive channel",
+                                f"Remove it, or set channels.{name}.active to true."))
+    if plan.first_days[-1] >= scenario.horizon.days:
+        faults.append(Fault("plan", "periods", f"day {plan.first_days[-1]}",
+                            f"must lie within the {scenario.horizon.days} reported days", "Drop the later periods."))
+    if faults:
+        raise UsageError(*faults)
+
+
+def _known(part: str, names: Iterable[str], known: Iterable[str]) -> Iterator[Fault]:
+    choices = list(known)
+    for name in names:
+        if name not in choices:
+            close = difflib.get_close_matches(name, choices, n=1)
+            yield Fault("plan", f"{part}.{name}", "", "is not in the scenario",
+                        f"Did you mean {close[0]}?" if close else f"Choose from {', '.join(choices)}.")

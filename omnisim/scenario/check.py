@@ -1,0 +1,161 @@
+"""Rules between fields: what each value allows but all together do not."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from omnisim.errors import Fault
+
+if TYPE_CHECKING:
+    from omnisim.scenario.model import Flow, Scenario
+
+SUM_TOLERANCE = 1e-6
+
+
+def contradictions(scenario: Scenario) -> list[Fault]:
+    """Everything in a scenario that contradicts itself, as faults that name dotted paths."""
+    return [fault for rule in (_segments, _products, _channels, _flows, _community, _campaigns, _growth, _scale)
+            for fault in rule(scenario)]
+
+
+def _fault(what: str, got: object, rule: str, fix: str) -> Fault:
+    return Fault("", what, str(got), rule, fix)
+
+
+def _sum_to_one(what: str, shares: Iterable[float]) -> Iterator[Fault]:
+    total = math.fsum(shares)
+    if abs(total - 1) > SUM_TOLERANCE:
+        yield _fault(what, f"shares that sum to {total:.6g}", "shares must sum to 1",
+                     f"{'Lower' if total > 1 else 'Raise'} them by {abs(total - 1):.6g} together.")
+
+
+def _known(what: str, name: str, scenario: Scenario) -> Iterator[Fault]:
+    """A channel must exist."""
+    if name not in scenario.channels:
+        close = difflib.get_close_matches(name, scenario.channels, n=1)
+        yield _fault(what, name, "is no channel of this scenario",
+                     f"Did you mean {close[0]}?" if close else f"Choose from {', '.join(scenario.channels)}.")
+
+
+def _active(what: str, name: str, scenario: Scenario) -> Iterator[Fault]:
+    """A channel must exist and be active."""
+    yield from _known(what, name, scenario)
+    if name in scenario.channels and not scenario.channels[name].active:
+        yield _fault(what, name, "must be an active channel", f"Set channels.{name}.active to true, or remove this.")
+
+
+def _segments(scenario: Scenario) -> Iterator[Fault]:
+    segments = scenario.population.segments
+    yield from _sum_to_one("population.segments", (segment.share for segment in segments))
+    names = [segment.name for segment in segments]
+    for k, segment in enumerate(segments):
+        what = f"population.segments.{k}"
+        if segment.name in names[:k]:
+            yield _fault(f"{what}.name", segment.name, "is given to two segments", "Rename one.")
+        if segment.age and segment.age[0] > segment.age[1]:
+            yield _fault(f"{what}.age", f"[{segment.age[0]}, {segment.age[1]}]", "must give the youngest age first",
+                         f"Write [{segment.age[1]}, {segment.age[0]}].")
+        for name in segment.uses:
+            yield from _known(f"{what}.uses.{name}", name, scenario)
+
+
+def _products(scenario: Scenario) -> Iterator[Fault]:
+    products = scenario.products.values()
+    yield from _sum_to_one("products", (product.share for product in products))
+    price = math.fsum(product.share * product.price for product in products)
+    for name, channel in scenario.channels.items():
+        if channel.active and channel.checkout and channel.order_value < price * (1 - 1e-9):
+            yield _fault(f"channels.{name}.order_value", f"{channel.order_value:,.2f} {scenario.currency}/order",
+                         f"must be at least the mean price of an article, {price:,.2f}: an order holds a unit or more",
+                         "Raise it, or lower the prices or the shares of dear articles.")
+
+
+def _channels(scenario: Scenario) -> Iterator[Fault]:
+    if not any(channel.active for channel in scenario.channels.values()):
+        yield _fault("channels", f"{len(scenario.channels)} inactive", "must hold at least one active channel",
+                     "Set active to true on one.")
+    for name, channel in scenario.channels.items():
+        if not channel.active or not channel.budget:
+            continue
+        got = f"{channel.budget:,.2f} {scenario.currency}/day"
+        if not channel.reach:
+            yield _fault(f"channels.{name}.budget", got, "buys nothing: nobody uses the channel (reach 0)",
+                         "Set the budget to 0, or give a reach.")
+        elif channel.search_share and not channel.search:
+            yield _fault(f"channels.{name}.search_share", channel.search_share,
+                         "buys nothing: nobody searches here (search 0)", "Set it to 0, or give a search rate.")
+
+
+def _flows(scenario: Scenario) -> Iterator[Fault]:
+    seen: set[tuple[str, str, str]] = set()
+    for k, flow in enumerate(scenario.flows):
+        what = f"flows.{k}"
+        yield from _active(f"{what}.source", flow.source, scenario)
+        if flow.kind == "enrol":
+            yield from _enrol(what, flow, scenario)
+        else:
+            yield from _active(f"{what}.target", flow.target, scenario)
+        if flow.source == flow.target:
+            yield _fault(f"{what}.target", flow.target, "must differ from the source", "Name another channel.")
+        if flow.kind == "code" and (scenario.community is None or flow.target != scenario.community.channel):
+            yield _fault(f"{what}.target", flow.target, "a code flow leads to the channel of the community",
+                         f"Write {scenario.community.channel}." if scenario.community else "Add a community section.")
+        source = scenario.channels.get(flow.source)
+        if flow.kind in ("code", "enrol") and source is not None and not source.checkout:
+            yield _fault(f"{what}.source", flow.source, f"a {flow.kind} flow starts from orders; none are placed here",
+                         f"Set channels.{flow.source}.checkout to true, or remove the flow.")
+        if (key := (flow.source, flow.target, flow.kind)) in seen:
+            yield _fault(what, f"{flow.source} to {flow.target}", f"is a second {flow.kind} flow between the same two",
+                         "Keep one and add the rates.")
+        seen.add(key)
+
+
+def _enrol(what: str, flow: Flow, scenario: Scenario) -> Iterator[Fault]:
+    if flow.target != "membership":
+        yield _fault(f"{what}.target", flow.target, "an enrol flow leads to membership", "Write membership.")
+    if scenario.membership is None:
+        yield _fault(f"{what}.kind", flow.kind, "needs a membership section", "Add membership: {}, or remove the flow.")
+
+
+def _community(scenario: Scenario) -> Iterator[Fault]:
+    community = scenario.community
+    if community is None:
+        return
+    yield from _active("community.channel", community.channel, scenario)
+    if community.members > community.seats:
+        yield _fault("community.members", f"{community.members:,} seats", f"must be at most {community.seats:,}",
+                     "Lower it, or open more groups.")
+
+
+def _campaigns(scenario: Scenario) -> Iterator[Fault]:
+    for k, campaign in enumerate(scenario.calendar.campaigns):
+        if campaign.start > campaign.end:
+            yield _fault(f"calendar.campaigns.{k}.end", campaign.end, f"must not be before the start, {campaign.start}",
+                         "Swap the two days.")
+        for name in campaign.factor if isinstance(campaign.factor, dict) else ():
+            yield from _known(f"calendar.campaigns.{k}.factor.{name}", name, scenario)
+
+
+def referral_factor(scenario: Scenario) -> float:
+    """Customers that one new customer brings directly: K = share who invite · invitations · acceptance."""
+    referral = scenario.referral
+    return referral.share_rate * referral.invitations * referral.acceptance if referral else 0.0
+
+
+def _growth(scenario: Scenario) -> Iterator[Fault]:
+    if (k := referral_factor(scenario)) >= 1:
+        yield _fault("referral", f"K of {k:.3g}", "K = share_rate · invitations · acceptance must stay below 1: "
+                     "referral would explode", "Lower one of the three.")
+
+
+def _scale(scenario: Scenario) -> Iterator[Fault]:
+    scale = scenario.population.scale
+    if scale > 1 and not scenario.supply.unlimited:
+        yield _fault("population.scale", f"{scale} people", "needs supply.unlimited: scarce stock does not scale",
+                     "Set supply.unlimited to true, or scale to 1.")
+    if scale > 1 and scenario.service.capacity is not None:
+        yield _fault("population.scale", f"{scale} people", "needs service.capacity null: a scarce desk does not scale",
+                     "Remove service.capacity, or set scale to 1.")

@@ -1,0 +1,111 @@
+"""What a scenario may say but its author should know before running it."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Iterator
+
+from omnisim.errors import Fault
+from omnisim.scenario.check import referral_factor
+from omnisim.scenario.model import Scenario
+
+BASELINE = 90
+"""Days of warm-up that the window `baseline` takes."""
+CALIBRATION = 210
+"""Days of warm-up that calibration needs."""
+NOISE_AT_20000 = 0.12
+"""Standard deviation of orders in 90 days at 20,000 consumers, measured."""
+BYTES, CHANNEL_BYTES = 70, 4
+"""Memory of a consumer, and of each of its channels."""
+NANOSECONDS = 25
+"""Time of a consumer-day."""
+REPEAT_FACTOR = 2.5
+"""Orders per first order: 40 % of all orders are first."""
+
+
+def estimate(scenario: Scenario) -> tuple[int, float]:
+    """Memory [byte] and time on one thread [s] that a run will need, roughly."""
+    consumers = scenario.population.size
+    memory = consumers * (BYTES + CHANNEL_BYTES * len(scenario.channels))
+    days = scenario.horizon.warm_up + scenario.horizon.days
+    return memory, consumers * days * NANOSECONDS * 1e-9
+
+
+def warnings(scenario: Scenario) -> list[Fault]:
+    """Everything worth a second look, as faults that name dotted paths; none forbids a run."""
+    rules = (_horizon, _population, _sales, _referral, _stock, _campaigns)
+    return [fault for rule in rules for fault in rule(scenario)]
+
+
+def _warning(what: str, got: str, rule: str, fix: str) -> Fault:
+    return Fault("", what, got, rule, fix)
+
+
+def _horizon(scenario: Scenario) -> Iterator[Fault]:
+    days = scenario.horizon.warm_up
+    if days < CALIBRATION:
+        yield _warning("horizon.warm_up", f"{days} days", f"below {CALIBRATION} traffic has not settled, and calibrate "
+                       "refuses it", f"Set {CALIBRATION} or more.")
+    if days < BASELINE:
+        yield _warning("horizon.warm_up", f"{days} days", f"the window baseline is the last {BASELINE} days of the "
+                       "warm-up and will be shorter", f"Set {BASELINE} or more.")
+
+
+def _population(scenario: Scenario) -> Iterator[Fault]:
+    size = scenario.population.size
+    if size < 100_000:
+        noise = NOISE_AT_20000 * (20_000 / size) ** 0.5
+        yield _warning("population.size", f"{size:,} consumers", f"a quarter's orders will vary by about {noise:.0%} "
+                       "from luck alone", "Use 1,000,000, or more replications.")
+    memory, seconds = estimate(scenario)
+    if memory > 0.5 * _physical_memory():
+        yield _warning("population.size", f"{size:,} consumers", f"a run needs about {memory / 1e9:.1f} GB of memory",
+                       "Use fewer consumers, or population.scale.")
+    if seconds > 600:
+        yield _warning("population.size", f"{size:,} consumers", f"a run takes about {seconds / 60:.0f} minutes",
+                       "Use fewer consumers or days.")
+
+
+def _physical_memory() -> float:
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (ValueError, OSError, AttributeError):
+        return 8e9
+
+
+def _sales(scenario: Scenario) -> Iterator[Fault]:
+    if not any(channel.active and channel.checkout for channel in scenario.channels.values()):
+        yield _warning("channels", "no checkout", "nothing can be sold", "Set checkout to true on an active channel.")
+
+
+def _referral(scenario: Scenario) -> Iterator[Fault]:
+    if 0.8 <= (k := referral_factor(scenario)) < 1:
+        yield _warning("referral", f"K of {k:.2f}", f"referral multiplies customers by {1 / (1 - k):.1f}; "
+                       "published programmes stay below 0.3", "Check share_rate, invitations and acceptance.")
+
+
+def _stock(scenario: Scenario) -> Iterator[Fault]:
+    sellers = [channel for channel in scenario.channels.values() if channel.active and channel.checkout]
+    if scenario.supply.unlimited or not sellers:
+        return
+    price = sum(product.share * product.price for product in scenario.products.values())
+    units = sum(channel.order_value for channel in sellers) / len(sellers) / price
+    daily = scenario.brand.new_customers / 30 * REPEAT_FACTOR * units
+    days = scenario.supply.lead_time + scenario.supply.review_days
+    for sku, product in scenario.products.items():
+        need = daily * product.share * days
+        if product.base_stock < 0.5 * need:
+            yield _warning(f"products.{sku}.base_stock", f"{product.base_stock:,} units", f"customers will want about "
+                           f"{need:,.0f} in the {days} days until stock arrives: sales will be lost",
+                           "Raise it, or set supply.unlimited to true.")
+
+
+def _campaigns(scenario: Scenario) -> Iterator[Fault]:
+    start = scenario.horizon.start
+    first = start - datetime.timedelta(days=scenario.horizon.warm_up)
+    end = start + datetime.timedelta(days=scenario.horizon.days)
+    for k, campaign in enumerate(scenario.calendar.campaigns):
+        if campaign.end < first or campaign.start >= end:
+            yield _warning(f"calendar.campaigns.{k}", campaign.name, f"lies outside the simulated days, {first} to "
+                           f"{end - datetime.timedelta(days=1)}", "Move it, or remove it.")
