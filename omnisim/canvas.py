@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,12 +57,13 @@ def new_axes(title: str, answer: str, size: tuple[float, float] = (9.0, 5.0)) ->
     """Axes on a figure of their own, headed by the question that they answer and its answer in short."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    figure = Figure(figsize=size, dpi=120, layout="constrained", facecolor="white")
+    figure = Figure(figsize=size, dpi=120, layout=ConstrainedLayoutEngine(w_pad=0.15, h_pad=0.12), facecolor="white")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot(axes_class=_shown_axes())
-    axes.set_title(f"{title}\n", loc="left", fontsize=15, color=INK, fontfamily=font_names())
-    axes.annotate(answer, (0, 1), (0, 10), xycoords="axes fraction", textcoords="offset points", va="bottom",
+    axes.set_title(title, loc="left", fontsize=15, color=INK, fontfamily=font_names(), pad=32)
+    axes.annotate(answer, (0, 1), (0, 12), xycoords="axes fraction", textcoords="offset points", va="bottom",
                   fontsize=10.5, color=GREY, fontfamily=font_names())
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
@@ -75,7 +77,7 @@ def separate(values: list[float], gap: float) -> list[float]:
     """Places near the values, in their order, at least ``gap`` apart: for labels beside lines."""
     order = sorted(range(len(values)), key=values.__getitem__)
     placed = list(values)
-    for below, above in zip(order, order[1:], strict=False):
+    for below, above in pairwise(order):
         placed[above] = max(placed[above], placed[below] + gap)
     return placed
 

@@ -53,7 +53,7 @@ def funnel(daily: pd.DataFrame, language: str = "en") -> Axes:
     axes = new_axes(say("Where do we lose people on the way to an order?", language), answer, (9.0, 4.6))
     stages = list(dict.fromkeys(stage for _, stage in STEPS))
     lengths = np.log10(np.maximum(np.array(counts, float), 1)) + 0.15
-    for place, ((name, stage), count) in enumerate(zip(STEPS, counts, strict=True)):
+    for place, ((_, stage), count) in enumerate(zip(STEPS, counts, strict=True)):
         axes.barh(place, lengths[place], color=COLOURS[stages.index(stage)], height=0.62)
         _write(axes, lengths[place] + 0.08, place, f"{count:,}", va="center", fontsize=13, color=INK)
         above = counts[2] if place > 2 else counts[place - 1]
@@ -61,8 +61,10 @@ def funnel(daily: pd.DataFrame, language: str = "en") -> Axes:
             kept = say("{share} of {what}", language).format(share=_percent(count / above),
                                                              what=_word(STEPS[min(place - 1, 2)][0], language))
             _write(axes, lengths[place] + 0.08, place + 0.36, kept, va="center", fontsize=9, color=GREY)
-    axes.set_yticks(range(len(STEPS)), [f"{_word(name, language)}\n{say(stage, language)}" for name, stage in STEPS],
-                    fontsize=10.5, color=INK)
+    axes.set_yticks(range(len(STEPS)), [f"{_word(name, language)}\n" for name, _ in STEPS], fontsize=11.5, color=INK)
+    for place, (_, stage) in enumerate(STEPS):
+        axes.annotate(say(stage, language), (0, place), (-4, -9), textcoords="offset points", ha="right", va="center",
+                      fontsize=9.5, color=COLOURS[stages.index(stage)], fontfamily=font_names())
     axes.set_xlim(0, max(lengths) * 1.22)
     axes.set_xticks([])
     axes.set_xlabel(say("length of bars: logarithmic", language), fontsize=8.5, color=GREY, fontfamily=font_names())
@@ -87,7 +89,7 @@ def daily(daily: pd.DataFrame, measure: str = "orders", labels: Labels | None = 
     answer = say("All channels: {mean} a day, best day {best}", language).format(
         mean=_short(total.mean()), best=f"{total.idxmax():%Y-%m-%d}") if len(wide) and COLUMNS[measure].unit in _ADDS \
         else say("Line: mean of {days} days", language).format(days=SMOOTH)
-    axes = new_axes(say("How much does each channel bring a day: {what}?", language).format(
+    axes = new_axes(say("Daily {what}: which channel brings how much?", language).format(
         what=_word(measure, language)), answer)
     smooth = wide.rolling(SMOOTH, min_periods=1).mean()
     dates = wide.index.to_numpy()
@@ -132,11 +134,11 @@ def states(stages: pd.DataFrame, language: str = "en") -> Axes:
         middles.append(float(edge[-1] + shares[name][-1] / 2))
         edge = edge + shares[name]
         axes.plot(dates, edge, color="white", linewidth=0.8)
-    for (name, _, members), place in zip(bands, separate(middles, 0.105), strict=True):
+    for (name, _, members), place in zip(bands, separate(middles, 0.12), strict=True):
         note = f"{say(name, language)} {_percent(shares[name][-1])}"
         _write(axes, 1.012, place + 0.018, note, transform=axes.transAxes, va="center", fontsize=10.5, color=INK)
-        _write(axes, 1.012, place - 0.027, _listed([_word(member, language) for member in members], language),
-              transform=axes.transAxes, va="center", fontsize=7.5, color=GREY)
+        _write(axes, 1.012, place - 0.006, _listed([_word(member, language) for member in members], language),
+               transform=axes.transAxes, va="top", fontsize=7.5, color=GREY)
     axes.set_ylim(0, 1)
     axes.margins(x=0)
     axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f} %")
@@ -160,7 +162,8 @@ def flows(flows: pd.DataFrame, labels: Labels | None = None, language: str = "en
         answer = say("No channel led anybody to another", language)
     axes = new_axes(say("Which channel leads people to which other?", language), answer,
                     (max(6.4, 2.6 + 1.1 * size), max(4.2, 1.8 + 0.8 * size)))
-    _heat(axes, shares, [
+    # the square root, or the largest flow would leave the others pale
+    _heat(axes, np.sqrt(visits), [
         [f"{visits[a, b]:,}\n{_percent(shares[a, b])}" if visits[a, b] else "–" for b in range(size)]
         for a in range(size)
     ])
@@ -211,6 +214,10 @@ def _heat(axes: Axes, values: Any, notes: list[list[str]], fontsize: float = 9.5
             dark = values[row, column] > 0.6 * top
             _write(axes, column, row, note, ha="center", va="center", fontsize=fontsize,
                   color="white" if dark else INK)
+    for edge in range(1, values.shape[0]):
+        axes.axhline(edge - 0.5, color="white", linewidth=1.2)
+    for edge in range(1, values.shape[1]):
+        axes.axvline(edge - 0.5, color="white", linewidth=1.2)
     for side in axes.spines.values():
         side.set_visible(False)
 
@@ -223,14 +230,14 @@ def _write(axes: Axes, x: float, y: float, text: str, **style: Any) -> None:
 def _shade_campaigns(axes: Axes, daily: pd.DataFrame) -> None:
     """Shade the days with a note and name the first of them."""
     notes = daily[daily["note"] != ""].groupby("date")["note"].first()
-    day, start, previous = np.timedelta64(86_400, "s"), None, None
-    for date, note in notes.items():
-        here = np.datetime64(date, "s")  # type: ignore[call-overload]
-        axes.axvspan(here - day / 2, here + day / 2, color="#F3E9C6", linewidth=0, zorder=0)
-        if start is None or note != previous or here - start > day:
-            axes.annotate(str(note), (here, 1), (2, -3), xycoords=("data", "axes fraction"),  # type: ignore[arg-type]
-                          textcoords="offset points", va="top", fontsize=8.5, color=GREY, fontfamily=font_names())
-        start, previous = here, note
+    day = np.timedelta64(86_400, "s")
+    yesterday, previous = None, ""
+    for date, note in zip(notes.index.to_numpy(), notes.to_list(), strict=True):
+        axes.axvspan(date - day / 2, date + day / 2, color="#F3E9C6", linewidth=0, zorder=0)
+        if note != previous or date - yesterday != day:
+            axes.annotate(note, (date, 1), (2, -3), xycoords=("data", "axes fraction"), textcoords="offset points",
+                          va="top", fontsize=8.5, color=GREY, fontfamily=font_names())
+        yesterday, previous = date, note
 
 
 def _dates(axes: Axes, dates: Any) -> None:
@@ -238,8 +245,9 @@ def _dates(axes: Axes, dates: Any) -> None:
     from matplotlib.dates import AutoDateLocator, DateFormatter
 
     span = int((dates[-1] - dates[0]) / np.timedelta64(86_400, "s")) if len(dates) else 0
-    axes.xaxis.set_major_locator(AutoDateLocator(minticks=3, maxticks=9))
-    axes.xaxis.set_major_formatter(DateFormatter("%Y-%m" if span > 100 else "%m-%d"))
+    axes.xaxis.set_major_locator(AutoDateLocator(minticks=3, maxticks=9))  # type: ignore[no-untyped-call]
+    form = "%Y-%m" if span > 100 else "%m-%d"
+    axes.xaxis.set_major_formatter(DateFormatter(form))  # type: ignore[no-untyped-call]
     axes.margins(x=0)
 
 
@@ -254,9 +262,9 @@ def _word(name: str, language: str) -> str:
 
 
 def _listed(names: list[str], language: str) -> str:
-    """Up to three names, and whether there are more."""
-    joined = ("、" if language == "zh" else ", ").join(names[:3])
-    return f"{joined} …" if len(names) > 3 else joined
+    """Names in lines of three."""
+    comma = "、" if language == "zh" else ", "
+    return "\n".join(comma.join(names[k:k + 3]) for k in range(0, len(names), 3))
 
 
 def _percent(share: float) -> str:

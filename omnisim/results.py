@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from omnisim.errors import Fault, UsageError
-from omnisim.vocabulary import COLUMNS, KPI_ZH, PHRASES
+from omnisim.vocabulary import KPI_ZH, PHRASES
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -110,8 +110,8 @@ def claim_directory(directory: Path, kind: str) -> None:
         if directory.exists():
             strangers = sorted(_strangers(directory, kind))
             if strangers:
-                raise UsageError(Fault("out", str(directory), ", ".join(strangers[:3]), f"must be empty or hold a {kind}",
-                                       "Name another directory, or move these files."))
+                raise UsageError(Fault("out", str(directory), ", ".join(strangers[:3]),
+                                       f"must be empty or hold an {kind}", "Name another directory, or move these."))
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise refused(directory, error) from error

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from omnisim.books import COHORT, GROUPS, LINES, MEASURE, MEASURES, ORDER_DTYPE, SEGMENT, STOCK, TOUCHES, Books
+from omnisim.books import COHORT, GROUPS, MEASURE, MEASURES, ORDER_DTYPE, SEGMENT, STOCK, TOUCHES, Books
 from omnisim.measure.windows import BLOCK, month_of
 from omnisim.scenario.model import Scenario
 from omnisim.vocabulary import STATE_NAMES, TRANSITIONS
@@ -27,12 +27,14 @@ def make_scenario(days: int = 60, warm_up: int = 100, size: int = 2_000, **secti
     content: dict[str, Any] = {
         "name": "brand",
         "horizon": {"start": datetime.date(2024, 6, 1), "days": days, "warm_up": warm_up},
-        "population": {"size": size, "segments": ({"name": "18-35岁女性", "share": 0.5}, {"name": "others", "share": 0.5})},
+        "population": {"size": size, "segments": ({"name": "18-35岁女性", "share": 0.5},
+                                                   {"name": "others", "share": 0.5})},
         "channels": {"xiaohongshu": channel("xiaohongshu", 0.0, 100.0), "douyin": channel("douyin", 1200.0, 120.0),
                      "taobao": channel("taobao", 3000.0, 150.0), "community": channel("community", 800.0, 180.0)},
         "products": {"serum": {"price": 60.0, "cost": 20.0, "share": 0.5, "base_stock": 900},
                      "mask": {"price": 30.0, "cost": 10.0, "share": 0.5, "base_stock": 900}},
-        "calendar": {"campaigns": ({"name": "618", "start": datetime.date(2024, 6, 1), "end": datetime.date(2024, 6, 18),
+        "calendar": {"campaigns": ({"name": "618", "start": datetime.date(2024, 6, 1),
+                                    "end": datetime.date(2024, 6, 18),
                                     "factor": {"douyin": 1.3, "taobao": 1.4}},)},
         "brand": {"new_customers": 100.0},
     }
@@ -48,7 +50,8 @@ def make_books(scenario: Scenario, seed: int = 1, visits_a_day: float = 120.0) -
     tallies = np.zeros((total, GROUPS, channels, len(MEASURES)), np.int64)
 
     def count(name: str, rows: Any, what: Any = 1) -> None:
-        np.add.at(tallies, (log["day"][rows], log["consumer"][rows] % GROUPS, log["channel"][rows], MEASURE[name]), what)
+        place = (log["day"][rows], log["consumer"][rows] % GROUPS, log["channel"][rows], MEASURE[name])
+        np.add.at(tallies, place, what)
 
     everything = np.ones(len(log["day"]), bool)
     count("visits", everything)
@@ -73,7 +76,8 @@ def make_books(scenario: Scenario, seed: int = 1, visits_a_day: float = 120.0) -
     born, is_first = _births(consumer, day, size)
     for name, what in (("orders", 1), ("gmv", paid), ("units", quantity), ("cost_of_goods", -goods),
                        ("commission", -fees[0]), ("payment_fee", -fees[1]), ("logistics", -fees[2]),
-                       ("returned_orders", back), ("returns", -paid * back), ("service", -50), ("new_customers", is_first),
+                       ("returned_orders", back), ("returns", -paid * back), ("service", -50),
+                       ("new_customers", is_first),
                        ("repeat_orders", ~is_first), ("referred_orders", is_first & (luck.random(n) < 0.1)),
                        ("joins", luck.random(n) < 0.2), ("leaves", luck.random(n) < 0.05)):
         count(name, np.flatnonzero(buys), what)
@@ -85,7 +89,8 @@ def make_books(scenario: Scenario, seed: int = 1, visits_a_day: float = 120.0) -
     daily[:, :, MEASURE["fixed"]] = -333
     groups = tallies[warm_up:].sum(axis=0)
     whole = slice(total - BLOCK * (days // BLOCK), total)
-    paths, path_counts = _paths(luck, log, warm_up, dict(zip(np.flatnonzero(buys).tolist(), paid.tolist(), strict=True)))
+    bought = dict(zip(np.flatnonzero(buys).tolist(), paid.tolist(), strict=True))
+    paths, path_counts = _paths(log, warm_up, bought)
     reported = day >= warm_up
     lines = np.zeros(int(reported.sum()), ORDER_DTYPE)
     for name, what in (("order_id", np.arange(n)), ("consumer", consumer), ("day", day - warm_up),
@@ -98,12 +103,13 @@ def make_books(scenario: Scenario, seed: int = 1, visits_a_day: float = 120.0) -
     return Books(
         warm_up=warm_up, days=days, daily=daily, groups=groups,
         group_unique=tallies[whole, :, :, MEASURE["unique_visitors"]].sum(axis=0),
-        stages=_stages(luck, total, size), transitions=luck.poisson(30, (total, len(TRANSITIONS))).astype(np.int64),
-        flows=_flows(luck, channels), paths=paths, path_counts=path_counts, cohort_first=first_month, buyers=buyers,
+        stages=_stages(total, size), transitions=luck.poisson(30, (total, len(TRANSITIONS))).astype(np.int64),
+        flows=_flows(channels), paths=paths, path_counts=path_counts, cohort_first=first_month, buyers=buyers,
         cohorts=cohorts, second=_second(consumer, day, size),
         stock=_stock(luck, total, len(price), day, sku, quantity),
         segments=_segments(scenario, log, warm_up, buys, paid, is_first), orders=lines,
-        decisions=[{"day": k, "policy": "inertia", "saw": {"profit": 1.5 * k}, "changed": {}} for k in range(0, days, 7)],
+        decisions=[{"day": k, "policy": "inertia", "saw": {"profit": 1.5 * k}, "changed": {}}
+                   for k in range(0, days, 7)],
     )
 
 
@@ -128,7 +134,7 @@ def _births(consumer: Any, day: Any, size: int) -> tuple[Any, Any]:
     return born, is_first
 
 
-def _paths(luck: Any, log: Any, warm_up: int, paid: dict[int, int]) -> tuple[Any, Any]:
+def _paths(log: Any, warm_up: int, paid: dict[int, int]) -> tuple[Any, Any]:
     """Touches since the last order of each consumer, ended by an order or by the end of the run."""
     found: dict[int, list[int]] = {}
     open_paths: dict[int, int] = {}
@@ -172,7 +178,7 @@ def _second(consumer: Any, day: Any, size: int) -> Any:
     return np.array([(*key, count) for key, count in sorted(rows.items())], np.int64).reshape(-1, 3)
 
 
-def _stages(luck: Any, total: int, size: int) -> Any:
+def _stages(total: int, size: int) -> Any:
     """From nearly all unaware to a market that knows the brand."""
     late = np.array([45, 14, 11, 4, 1, 2, .6, .8, 5, .4, 4, 3, 4, .6, 3, 1.6])
     early = np.array([80, 9, 4, 2, .3, .6, .2, .3, 1, .1, .7, .3, .6, .1, .5, .3])
@@ -184,7 +190,7 @@ def _stages(luck: Any, total: int, size: int) -> Any:
     return people
 
 
-def _flows(luck: Any, channels: int) -> Any:
+def _flows(channels: int) -> Any:
     led = np.zeros((channels, channels, 2), np.int64)
     if channels >= 4:
         led[0, 2], led[1, 2], led[1, 0], led[3, 2] = (5_200, 190), (30_400, 1_020), (900, 4), (120, 30)
@@ -210,5 +216,4 @@ def _segments(scenario: Scenario, log: Any, warm_up: int, buys: Any, paid: Any, 
     np.add.at(table, (who, 2), 1)
     np.add.at(table, (who, 3), paid[bought])
     np.add.at(table, (who, 4), is_first[bought])
-    assert LINES
     return table

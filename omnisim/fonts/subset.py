@@ -25,8 +25,8 @@ def characters() -> set[int]:
 
 def make_font(source: Path, target: Path) -> None:
     """Write the subset, without hints and layout features, under a family name of its own."""
-    from fontTools.subset import Options, Subsetter
-    from fontTools.ttLib import TTFont
+    from fontTools.subset import Options, Subsetter  # type: ignore[import-untyped]
+    from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
 
     font = TTFont(source, fontNumber=FACE, recalcTimestamp=False)
     options = Options()

@@ -116,7 +116,7 @@ def repeat_rate(second: NDArray[np.int64], window: tuple[int, int], *, within: i
 def _by_age(age: NDArray[np.int64], count: NDArray[np.int64], within: int) -> NDArray[np.float64]:
     """Sum of counts at each age from 0 to ``within``."""
     near = age <= within
-    return np.bincount(age[near], weights=count[near], minlength=within + 1)
+    return np.bincount(age[near], weights=count[near], minlength=within + 1).astype(np.float64)
 
 
 def value_12_months(table: pd.DataFrame) -> float:

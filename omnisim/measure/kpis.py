@@ -54,7 +54,7 @@ OF_TOTALS = (
     _sum("orders", "order", "orders filled"),
     _ratio("aov", "currency/order", "gmv", "orders"),
     _sum("visits", "visit", "consumers with a visit, by day and channel"),
-    _sum("monthly_uv", "visitor/month", "distinct visitors a channel, mean of whole 30-day blocks, summed over channels"),
+    _sum("monthly_uv", "visitor/month", "distinct visitors, mean of whole 30-day blocks, summed over channels"),
     Kpi("cvr", "order/visitor", "(orders / days × 30) / monthly_uv",
         lambda t: float(ratio(t["orders"] / t["days"] * 30, t["monthly_uv"]))),
     _ratio("orders_per_visit", "order/visit", "orders", "visits"),
@@ -169,7 +169,9 @@ def _named(sums: NDArray[np.int64] | NDArray[np.float64], unique: float, blocks:
     # the sum of cents first: floats of currency would leave a trace in the last digits
     profit = float(sum(sums[MEASURE[name]] for name in STATEMENT)) / CENTS
     own = float(sum(sums[MEASURE[name]] for name in (*SPENT, "fixed"))) / CENTS
-    return named | fixed | {
+    return {
+        **named,
+        **fixed,
         "monthly_uv": float(ratio(unique, blocks)),
         "cost": 0.0 - float(sum(sums[MEASURE[name]] for name in SPENT)) / CENTS,
         "profit": profit,
