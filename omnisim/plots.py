@@ -9,7 +9,7 @@ import numpy as np
 
 from omnisim.canvas import COLOURS, GREY, INK, PALE, colour, font_names, new_axes, say, separate
 from omnisim.errors import Fault, UsageError
-from omnisim.vocabulary import COLUMNS, STATE_NAMES
+from omnisim.vocabulary import COLUMNS, STATE_NAMES, STATES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -137,7 +137,7 @@ def states(stages: pd.DataFrame, language: str = "en") -> Axes:
     for (name, _, members), place in zip(bands, separate(middles, 0.12), strict=True):
         note = f"{say(name, language)} {_percent(shares[name][-1])}"
         _write(axes, 1.012, place + 0.018, note, transform=axes.transAxes, va="center", fontsize=10.5, color=INK)
-        _write(axes, 1.012, place - 0.006, _listed([_word(member, language) for member in members], language),
+        _write(axes, 1.012, place - 0.006, _listed(members, language),
                transform=axes.transAxes, va="top", fontsize=7.5, color=GREY)
     axes.set_ylim(0, 1)
     axes.margins(x=0)
@@ -261,10 +261,11 @@ def _word(name: str, language: str) -> str:
     return COLUMNS[name].zh if language == "zh" else name.replace("_", " ")
 
 
-def _listed(names: list[str], language: str) -> str:
-    """Names in lines of three."""
-    comma = "、" if language == "zh" else ", "
-    return "\n".join(comma.join(names[k:k + 3]) for k in range(0, len(names), 3))
+def _listed(members: tuple[str, ...], language: str) -> str:
+    """Names of stages in lines of three."""
+    zh = language == "zh"
+    names = [state.zh if zh else state.name.replace("_", " ") for state in STATES if state.name in members]
+    return "\n".join(("、" if zh else ", ").join(names[k:k + 3]) for k in range(0, len(names), 3))
 
 
 def _percent(share: float) -> str:

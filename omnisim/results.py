@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
+from unicodedata import east_asian_width
 
 from omnisim.errors import Fault, UsageError
 from omnisim.vocabulary import KPI_ZH, PHRASES
@@ -207,7 +208,7 @@ class Result:
 
     def summary(self) -> str:
         """Heading and main figures as plain text."""
-        return "\n".join([self.heading(), *(f"  {name:<22} {value:>22}   {interval}".rstrip()
+        return "\n".join([self.heading(), *(f"  {_padded(name, 20)} {value:>16}   {interval}".rstrip()
                                             for name, value, interval in self.summary_rows())])
 
     def __repr__(self) -> str:
@@ -281,6 +282,7 @@ FILES = ("scenario.yaml", "channel_status.csv", "daily_monitoring.csv", "run.log
 UNHASHED = ("run.log", "funnel.png")
 """Of these, what may differ between two equal runs: time and place, and how a machine draws letters."""
 NUMBERS = 1
+"""Version of the numbers: raised whenever the same scenario and seed give other figures."""
 
 
 def _version(package: str) -> str:
@@ -293,10 +295,16 @@ def _version(package: str) -> str:
 
 
 def _shown(value: float, unit: str, *, bare: bool = False) -> str:
-    """A figure as a reader wants it, with its unit unless bare."""
+    """A figure as a reader wants it: money with its currency unless bare, counts and ratios alone."""
     if math.isnan(value):
         return "–"
-    if unit == "share" or unit.startswith("order/visit"):
+    if unit in ("share", "order/visitor"):
         return f"{100 * value:.2f} %"
     text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.4g}"
-    return text if bare or unit == "x" else f"{text} {unit}"
+    return f"{text} {unit.partition('/')[0]}" if unit[:3].isupper() and not bare else text
+
+
+def _padded(text: str, width: int) -> str:
+    """Text filled up to a width, where a Chinese character takes two."""
+    wide = sum(east_asian_width(letter) in "WF" for letter in text)
+    return text + " " * max(0, width - len(text) - wide)

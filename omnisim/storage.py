@@ -141,10 +141,10 @@ def _strangers(directory: Path, kind: str) -> set[str]:
     if not directory.is_dir():
         return {"a file"}
     known: set[str] = set()
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError, RecursionError):
         manifest: Any = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
-        if isinstance(manifest, dict) and manifest.get("kind") == kind:
-            known = {MANIFEST, *manifest.get("files", {})}
+        if isinstance(manifest, dict) and manifest.get("kind") == kind and isinstance(manifest.get("files"), dict):
+            known = {MANIFEST, *manifest["files"]}
     return {entry.name for entry in directory.iterdir() if entry.name.removesuffix(TEMPORARY) not in known
             and entry.name != MANIFEST + TEMPORARY}
 
