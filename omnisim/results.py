@@ -6,6 +6,7 @@ import html
 import math
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -152,6 +153,7 @@ class Result:
         (kpis) and the tables of the first.
         """
         from omnisim import storage
+        from omnisim.canvas import to_png
         from omnisim.measure import brand
         from omnisim.measure.tables import TABLES
 
@@ -166,7 +168,7 @@ class Result:
         for name, text in (("channel_status.csv", brand.channel_status(self.scenario, self.channels, self.language)),
                            ("daily_monitoring.csv", brand.daily_monitoring(self.scenario, self.daily, self.language))):
             storage.write_text(path / name, text, encoding="utf-8-sig")
-        storage.write_picture(path / "funnel.png", self.plot.funnel())
+        storage.write_bytes(path / "funnel.png", to_png(self.plot.funnel()))
         storage.write_text(path / "run.log", "".join(f"{name}: {value}\n" for name, value in (log or {}).items()))
         storage.write_json(path / storage.MANIFEST, self._manifest(path, names))
         return path
@@ -182,6 +184,7 @@ class Result:
             "scenario_hash": self.scenario.hash,
             "seed": self.seed,
             "replications": list(self.replications),
+            "plan": None if self.plan is None else asdict(self.plan),
             "numbers_version": NUMBERS,
             "language": self.language,
             "python": platform.python_version(),

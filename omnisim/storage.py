@@ -14,7 +14,6 @@ from omnisim.errors import Fault, StorageError, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
 
 MANIFEST = "manifest.json"
 TEMPORARY = ".part"
@@ -28,7 +27,7 @@ def write_text(path: Path, text: str, *, encoding: str = "utf-8") -> None:
     ------
     StorageError  if the disk refuses
     """
-    write_file(path, lambda part: _write_bytes(part, text.encode(encoding)))
+    write_bytes(path, text.encode(encoding))
 
 
 def write_json(path: Path, content: object) -> None:
@@ -63,12 +62,18 @@ def write_table(path: Path, frame: pd.DataFrame) -> None:
     write_file(path, copy)
 
 
-def write_picture(path: Path, axes: Axes) -> None:
-    """Write the figure of some axes as PNG."""
-    from omnisim.canvas import to_png
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file whole, or leave what was there.
 
-    picture = to_png(axes)
-    write_file(path, lambda part: _write_bytes(part, picture))
+    Raises
+    ------
+    StorageError  if the disk refuses
+    """
+
+    def fill(part: Path) -> None:
+        part.write_bytes(content)
+
+    write_file(path, fill)
 
 
 def write_file(path: Path, write: Callable[[Path], None]) -> None:
@@ -147,10 +152,6 @@ def _strangers(directory: Path, kind: str) -> set[str]:
             known = {MANIFEST, *manifest["files"]}
     return {entry.name for entry in directory.iterdir() if entry.name.removesuffix(TEMPORARY) not in known
             and entry.name != MANIFEST + TEMPORARY}
-
-
-def _write_bytes(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
 
 
 def _quote(name: object) -> str:

@@ -13,6 +13,7 @@ from synthetic import make_books, make_scenario
 
 from omnisim.errors import StorageError, UsageError
 from omnisim.measure.tables import TABLES
+from omnisim.plan import Plan
 from omnisim.results import Result
 
 LEADING = {
@@ -86,7 +87,7 @@ def test_several_replications_say_what_tables_show() -> None:
 
 
 def test_the_directory_holds_the_contract(tmp_path: Path) -> None:
-    result = Result(SCENARIO, [BOOKS], language="zh")
+    result = Result(SCENARIO, [BOOKS], plan=Plan.today(SCENARIO), language="zh")
     path = result.save(tmp_path / "out", log={"wall seconds": 1.5, "host": "here"})
     assert {entry.name for entry in path.iterdir()} == {
         "manifest.json", "scenario.yaml", "run.log", "channel_status.csv", "daily_monitoring.csv", "funnel.png",
@@ -101,6 +102,7 @@ def test_the_directory_holds_the_contract(tmp_path: Path) -> None:
     manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["complete"]
     assert manifest["seed"] == 1
+    assert manifest["plan"]["budgets"]["douyin"] == [120_000]
     assert manifest["scenario_hash"] == SCENARIO.hash
     assert not any("second" in key or "host" in key for key in manifest)
     assert (path / "run.log").read_text() == "wall seconds: 1.5\nhost: here\n"
