@@ -176,9 +176,7 @@ def flows(flows: pd.DataFrame, labels: Labels | None = None, language: str = "en
 
 def cohorts(cohorts: pd.DataFrame, language: str = "en") -> Axes:
     """How many customers of each first month order again in the months after; whole months, last 24 cohorts."""
-    # cohorts whose first month was simulated whole, in whole months
-    born = cohorts.loc[cohorts["complete"] & (cohorts["age"] == 0) & (cohorts["buyers"] > 0), "cohort"]
-    whole = cohorts[cohorts["complete"] & (cohorts["age"] > 0) & cohorts["cohort"].isin(born)]
+    whole = cohorts[cohorts["complete"] & (cohorts["age"] > 0) & (cohorts["buyers"] > 0)]
     wide = (whole.assign(share=whole["active"] / whole["buyers"]).pivot(index="cohort", columns="age", values="share")
             .sort_index().iloc[-24:].iloc[:, :24])
     answer = ""

@@ -97,15 +97,17 @@ def make_books(scenario: Scenario, seed: int = 1, visits_a_day: float = 120.0) -
                        ("minute", luck.integers(0, 1440, n)), ("channel", channel), ("origin", luck.integers(0, 11, n)),
                        ("sku", sku), ("quantity", quantity), ("price", price[sku]),
                        ("margin", paid - goods - fees.sum(axis=0)), ("delivered", day - warm_up + 3),
-                       ("returned", np.where(back, day - warm_up + 6, -1)), ("weight", np.ones(n))):
+                       ("returned", np.where(back, day - warm_up + 6, -1)), ("weight", np.ones(n)),
+                       ("number", np.where(is_first, 1, 2))):
         lines[name] = what[reported]
-    first_month, buyers, cohorts = _cohorts(scenario, total, day, consumer, born, paid)
+    lines["delivered"][lines["delivered"] >= days] = -1
+    first_month, buyers, cohorts = _cohorts(scenario, warm_up, day, consumer, born, paid)
     return Books(
         warm_up=warm_up, days=days, daily=daily, groups=groups,
         group_unique=tallies[whole, :, :, MEASURE["unique_visitors"]].sum(axis=0),
         stages=_stages(total, size), transitions=luck.poisson(30, (total, len(TRANSITIONS))).astype(np.int64),
         flows=_flows(channels), paths=paths, path_counts=path_counts, cohort_first=first_month, buyers=buyers,
-        cohorts=cohorts, second=_second(consumer, day, size),
+        cohorts=cohorts, second=_second(consumer, day - warm_up),
         stock=_stock(luck, total, len(price), day, sku, quantity),
         segments=_segments(scenario, log, warm_up, buys, paid, is_first), orders=lines,
         decisions=[{"day": k, "policy": "inertia", "saw": {"profit": 1.5 * k}, "changed": {}}
@@ -154,20 +156,22 @@ def _paths(log: Any, warm_up: int, paid: dict[int, int]) -> tuple[Any, Any]:
     return np.array(list(found), np.uint32), np.array(list(found.values()), np.int64).reshape(-1, 3)
 
 
-def _cohorts(scenario: Scenario, total: int, day: Any, consumer: Any, born: Any, paid: Any) -> tuple[int, Any, Any]:
-    months = month_of(scenario, 0, total)
+def _cohorts(scenario: Scenario, warm_up: int, day: Any, consumer: Any, born: Any, paid: Any) -> tuple[int, Any, Any]:
+    """Orders of the reported days by month of first order, and all customers."""
+    months = month_of(scenario, 0, warm_up + scenario.horizon.days)
     size = int(months[-1] - months[0]) + 1
-    now, row = months[day] - months[0], months[born[consumer]] - months[0]
     table = np.zeros((size, size, len(COHORT)), np.int64)
+    shown = day >= warm_up
+    now, row = months[day[shown]] - months[0], months[born[consumer[shown]]] - months[0]
     np.add.at(table, (row, now - row, 1), 1)
-    np.add.at(table, (row, now - row, 2), paid)
-    month, who = np.unique(np.stack([now, consumer]), axis=1)
+    np.add.at(table, (row, now - row, 2), paid[shown])
+    month, who = np.unique(np.stack([now, consumer[shown]]), axis=1)
     start = months[born[who]] - months[0]
     np.add.at(table, (start, month - start, 0), 1)
     return int(months[0]), np.bincount(months[born[born >= 0]] - months[0], minlength=size), table
 
 
-def _second(consumer: Any, day: Any, size: int) -> Any:
+def _second(consumer: Any, day: Any) -> Any:
     rows: dict[tuple[int, int], int] = {}
     orders: dict[int, list[int]] = {}
     for who, when in zip(consumer.tolist(), day.tolist(), strict=True):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from omnisim.books import COHORT
 from omnisim.measure.intervals import Z95
 from omnisim.measure.profit import to_currency
-from omnisim.measure.windows import month_name, month_of
+from omnisim.measure.windows import month_name, month_of, run_window
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +26,8 @@ def cohorts(scenario: Scenario, books: Books) -> pd.DataFrame:
 
     Notes
     -----
-    Only months that were simulated are shown; ``complete`` tells whether all days of the month were.
+    Months of the reported days are shown, for all customers, those of before them included; ``complete`` tells
+    whether all days of the month were reported.
     """
     import pandas as pd
 
@@ -44,8 +45,9 @@ def cohorts(scenario: Scenario, books: Books) -> pd.DataFrame:
 
 
 def _cells(scenario: Scenario, books: Books) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-    """Row, age and completeness of the cells that lie in simulated months."""
-    months, days = np.unique(month_of(scenario, 0, books.warm_up + books.days), return_counts=True)
+    """Row, age and completeness of the cells that lie in reported months."""
+    window = run_window(books)
+    months, days = np.unique(month_of(scenario, window.first, window.stop), return_counts=True)
     if not len(months):
         empty = np.zeros(0, np.int64)
         return empty, empty, empty.astype(bool)
@@ -59,9 +61,8 @@ def _cells(scenario: Scenario, books: Books) -> tuple[NDArray[np.int64], NDArray
 
 
 def observed(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the `cohorts` table in whole months, of cohorts whose first month was simulated whole."""
-    whole = table[table["complete"] & (table["buyers"] > 0)]
-    return whole[whole["cohort"].isin(whole.loc[whole["age"] == 0, "cohort"])]
+    """Rows of the `cohorts` table that tell what customers do: of whole months, and with customers."""
+    return table[table["complete"] & (table["buyers"] > 0)]
 
 
 class Estimate(NamedTuple):
@@ -77,8 +78,8 @@ def repeat_rate(second: NDArray[np.int64], window: tuple[int, int], *, within: i
 
     Parameters
     ----------
-    second : int64 (s, 3)  simulated day of the first order, days to the second or -1, count
-    window : (int, int) [day]  the simulated days that count, the last excluded
+    second : int64 (s, 3)  day of the first order, days to the second or -1, count
+    window : (int, int) [day]  the days that count, the last excluded
     within : int [day]  time allowed for the second order
     scale : int  people that one count in each stands for
 
@@ -129,7 +130,7 @@ def value_12_months(table: pd.DataFrame) -> float:
     Notes
     -----
     Σ over ages 0 … 11 of gmv / buyers, both summed over the cohorts whose month of that age is complete: each age
-    uses every cohort that was observed at it, from its first month on. Null if an age was never observed.
+    uses every cohort that was observed at it. Null if an age was never observed.
     """
     known = observed(table)
     sums = known[known["age"] < 12].groupby("age")[["gmv", "buyers"]].sum()

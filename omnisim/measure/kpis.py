@@ -135,9 +135,8 @@ def measure(scenario: Scenario, books: Books) -> dict[str, Interval]:
     whole, parts = totals(scenario, books)
     found = {kpi.name: intervals.over_groups(kpi.of, whole, parts) for kpi in OF_TOTALS}
     margin = found["contribution_margin"].value
-    window = run_window(books)
     scale = scenario.population.scale
-    again = repeat_rate(books.second, (window.first, window.stop), scale=scale)
+    again = repeat_rate(books.second, (0, books.days), scale=scale)
     found["repeat_rate_12m"] = Interval(*again, "greenwood" if np.isfinite(again.low) else "none (no data)")
     found |= _of_stages(books, scale)
     found["ltv_12m"] = intervals.without(margin * value_12_months(cohorts(scenario, books)))

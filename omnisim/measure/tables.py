@@ -59,8 +59,8 @@ def daily(scenario: Scenario, books: Books, window: Window | None = None) -> pd.
     return pd.DataFrame({
         "date": np.repeat(days, len(shown)),
         "channel": _text([name for _, name in shown] * len(days)),
-        **{name: np.asarray(values[name]).reshape(-1) for name in order},
-    })
+        **{name: values[name].reshape(-1) for name in order},
+    }).astype({"note": "str"})
 
 
 def _notes(scenario: Scenario, window: Window, names: list[str]) -> Any:
@@ -72,7 +72,7 @@ def _notes(scenario: Scenario, window: Window, names: list[str]) -> Any:
         for c, name in enumerate(names):
             if not isinstance(campaign.factor, dict) or name in campaign.factor:
                 notes[on, c] = [f"{note}; {campaign.name}" if note else campaign.name for note in notes[on, c]]
-    return _text(notes.reshape(-1))
+    return notes
 
 
 def channels(scenario: Scenario, books: Books) -> pd.DataFrame:
@@ -175,7 +175,8 @@ def orders(scenario: Scenario, books: Books) -> pd.DataFrame:
     lines = books.orders
     start = np.datetime64(scenario.horizon.start, "s")
     day = np.timedelta64(86_400, "s")
-    came_back = np.where(lines["returned"] >= 0, start + lines["returned"] * day, np.datetime64("NaT", "s"))
+    delivered, came_back = (np.where(lines[name] >= 0, start + lines[name] * day, np.datetime64("NaT", "s"))
+                            for name in ("delivered", "returned"))
     return pd.DataFrame({
         "order_id": lines["order_id"],
         "consumer": lines["consumer"],
@@ -189,14 +190,15 @@ def orders(scenario: Scenario, books: Books) -> pd.DataFrame:
         "discount": to_currency(lines["discount"]),
         "margin": to_currency(lines["margin"]),
         "node": _text([scenario.supply.warehouse] * len(lines)),
-        "delivered": start + lines["delivered"] * day,
+        "delivered": delivered,
         "returned": came_back,
         "weight": lines["weight"],
+        "number": lines["number"],
     })
 
 
 def decisions(scenario: Scenario, books: Books) -> pd.DataFrame:
-    """What the policy saw and changed at each review, as JSON."""
+    """What the policy saw and changed at each review, in words or as JSON."""
     import pandas as pd
 
     made = books.decisions
@@ -205,8 +207,8 @@ def decisions(scenario: Scenario, books: Books) -> pd.DataFrame:
     return pd.DataFrame({
         "date": start + days * np.timedelta64(86_400, "s"),
         "policy": _text([str(one["policy"]) for one in made]),
-        "saw": _text([_to_json(one["saw"]) for one in made]),
-        "changed": _text([_to_json(one["changed"]) for one in made]),
+        "saw": _text([_in_words(one["saw"]) for one in made]),
+        "changed": _text([_in_words(one["changed"]) for one in made]),
     })
 
 
@@ -247,5 +249,5 @@ def _text(values: Any) -> Any:
     return pd.array(values, dtype="str")
 
 
-def _to_json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
+def _in_words(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
