@@ -175,10 +175,10 @@ def flows(flows: pd.DataFrame, labels: Labels | None = None, language: str = "en
 
 
 def cohorts(cohorts: pd.DataFrame, language: str = "en") -> Axes:
-    """How many customers of each first month order again in the months after; whole months, last 24 cohorts."""
+    """How many customers of each first month order again in the months after; whole months, last 18 cohorts."""
     whole = cohorts[cohorts["complete"] & (cohorts["age"] > 0) & (cohorts["buyers"] > 0)]
     wide = (whole.assign(share=whole["active"] / whole["buyers"]).pivot(index="cohort", columns="age", values="share")
-            .sort_index().iloc[-24:].iloc[:, :24])
+            .sort_index().iloc[-18:].iloc[:, :18])
     answer = ""
     if 3 in wide.columns:
         third = whole[whole["age"] == 3]

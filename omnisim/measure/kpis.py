@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 Totals = Mapping[str, float]
 """Sums over the reported days and all channels, money in currency."""
 YEAR = 365
+DECIDED = ("budget", *SPENT, "fixed")
+"""Measures that belong to no consumer."""
 
 
 class Kpi(NamedTuple):
@@ -149,7 +151,10 @@ def totals(scenario: Scenario, books: Books) -> tuple[Totals, list[Totals]]:
     window = run_window(books)
     shown = [k for k, _ in shown_channels(scenario)]
     whole = books.daily[window.first:window.stop, shown].sum(axis=(0, 1))
-    parts = intervals.leave_one_out(whole, books.groups[:, shown].sum(axis=1))
+    groups = books.groups[:, shown].sum(axis=1)
+    # what the brand decides does not vary with its consumers, even where some of it is booked with them
+    groups[:, [MEASURE[name] for name in DECIDED]] = 0
+    parts = intervals.leave_one_out(whole, groups)
     unique = books.daily[window.block_days, :, MEASURE["unique_visitors"]][:, shown].sum()
     unique_parts = intervals.leave_one_out(unique, books.group_unique[:, shown].sum(axis=1))
     fixed = {
