@@ -1,4 +1,4 @@
-"""Every word once: the consumer's states and transitions, in English and Chinese."""
+"""Every word once: states, transitions, table columns and figures, in English and Chinese."""
 
 from __future__ import annotations
 
@@ -86,3 +86,180 @@ TRANSITIONS = (
     Transition("t38", "M", "S", "member day", "会员日"),
     Transition("t39", "S", "I", "compares and leaves", "比价离开"),
 )
+
+
+class Column(NamedTuple):
+    """One column of a table: name, unit, meaning, Chinese term."""
+
+    name: str
+    unit: str
+    meaning: str
+    zh: str
+
+
+MONEY = "currency"
+_COLUMNS = (
+    Column("date", "date", "day", "日期"),
+    Column("channel", "", "channel by its name in the scenario", "渠道"),
+    Column("visits", "visit", "consumers with a visit that day; in flows, visits led on", "访问量"),
+    Column("new_users", "user", "first visits in 60 days that register", "新增用户数"),
+    Column("orders", "order", "orders filled", "转化订单数"),
+    Column("gmv", MONEY, "paid after discounts, before returns", "GMV"),
+    Column("aov", "currency/order", "gmv / orders", "客单价"),
+    Column("cost", MONEY, "media + content + labour", "渠道成本"),
+    Column("roi", "x", "gmv / cost; null without cost", "ROI"),
+    Column("note", "", "campaigns of the day", "异常备注"),
+    Column("new_customers", "customer", "first orders", "新客数"),
+    Column("unique_visitors", "consumer", "visits that are the consumer's first on the channel in the 30-day block",
+           "独立访客数"),
+    Column("cost_per_new_user", "currency/user", "cost / new_users", "单个新增用户成本"),
+    Column("cac", "currency/customer", "cost / new_customers", "获客成本"),
+    Column("roi_profit", "x", "profit / cost; null without cost", "利润ROI"),
+    Column("impressions", "impression", "exposures, bought or not", "曝光量"),
+    Column("paid_impressions", "impression", "exposures bought", "付费曝光量"),
+    Column("clicks", "visit", "visits straight from an exposure", "点击访问"),
+    Column("searches", "visit", "visits by interest", "搜索访问"),
+    Column("consultations", "visit", "visits that asked the service desk", "咨询量"),
+    Column("repeat_orders", "order", "orders by live customers", "复购订单数"),
+    Column("win_back_orders", "order", "orders by lapsed customers", "唤醒订单数"),
+    Column("referred_orders", "order", "first orders by invitation", "裂变订单数"),
+    Column("units", "unit", "units filled", "销售件数"),
+    Column("lost_orders", "order", "orders that met no stock", "缺货订单数"),
+    Column("lost_units", "unit", "units that met no stock", "缺货件数"),
+    Column("returned_orders", "order", "orders sent back", "退货订单数"),
+    Column("joins", "seat", "seats taken in the community", "入群人数"),
+    Column("leaves", "seat", "seats given up", "退群人数"),
+    Column("budget", MONEY, "planned for media", "预算"),
+    Column("returns", MONEY, "profit-and-loss line: refunds", "退款"),
+    Column("cost_of_goods", MONEY, "profit-and-loss line: goods", "商品成本"),
+    Column("commission", MONEY, "profit-and-loss line: platform and host", "佣金"),
+    Column("payment_fee", MONEY, "profit-and-loss line: payment", "支付手续费"),
+    Column("media", MONEY, "profit-and-loss line: media bought", "投放费用"),
+    Column("content", MONEY, "profit-and-loss line: making content", "内容成本"),
+    Column("labour", MONEY, "profit-and-loss line: staff of the channel", "人力成本"),
+    Column("logistics", MONEY, "profit-and-loss line: delivery and stock keeping", "物流费用"),
+    Column("service", MONEY, "profit-and-loss line: service, benefits, rewards", "服务费用"),
+    Column("fixed", MONEY, "profit-and-loss line: fixed fees", "固定费用"),
+    Column("profit", MONEY, "gmv plus the signed profit-and-loss lines", "利润"),
+    Column("window", "", "baseline = last 90 days of warm-up, run = reported days", "时段"),
+    Column("days", "day", "days of the window", "天数"),
+    Column("monthly_uv", "consumer/month", "mean of distinct visitors over whole 30-day blocks, counted back",
+           "月均UV"),
+    Column("cvr", "order/visitor", "in channels (orders / days × 30) / monthly_uv; in journeys orders / consumers",
+           "转化率"),
+    *(Column(state.name, "people", f"people in stage {state.name} at midnight", state.zh)
+      for state in STATES if state.name not in ("active", "lost")),
+    Column("month", "", "calendar month YYYY-MM", "月份"),
+    Column("id", "", "transition t01 … t39", "编号"),
+    Column("count", "transition", "times it happened", "次数"),
+    Column("from_stage", "", "stage before", "起点阶段"),
+    Column("to_stage", "", "stage after", "终点阶段"),
+    Column("trigger", "", "what moved the consumer", "触发"),
+    Column("from_channel", "", "channel people come from", "来源渠道"),
+    Column("to_channel", "", "channel they are led to", "去向渠道"),
+    Column("share", "share", "in flows, of the visits led on by from_channel; in segments, of the consumers", "占比"),
+    Column("path", "", "channels touched, joined by ' > ': the first and the last five", "路径"),
+    Column("consumers", "people", "in journeys, journeys that ended; in segments, consumers", "人数"),
+    Column("cohort", "", "calendar month of the first order YYYY-MM", "首单月份"),
+    Column("age", "month", "calendar months since the first order", "月龄"),
+    Column("buyers", "customer", "customers whose first order was in that month", "首单客户数"),
+    Column("active", "customer", "in cohorts, buyers with an order in the month of that age; in stages, people there",
+           "活跃客户"),
+    Column("complete", "", "whether all days of that month were simulated", "是否整月"),
+    Column("node", "", "warehouse", "仓库"),
+    Column("sku", "", "article", "商品"),
+    Column("on_hand", "unit", "stock at midnight", "在库"),
+    Column("on_order", "unit", "ordered, not yet received, at midnight", "在途"),
+    Column("demand", "unit", "units asked for", "需求"),
+    Column("filled", "unit", "units given", "满足"),
+    Column("lost", "unit", "in stock, units that met no stock; in stages, people in that stage", "流失/缺货"),
+    Column("backordered", "unit", "units that wait", "欠货"),
+    Column("received", "unit", "units received from the supplier", "到货"),
+    Column("returned", "", "in stock, units back on the shelf; in orders, the day the order came back", "退货"),
+    Column("order_id", "", "order number", "订单号"),
+    Column("consumer", "", "consumer number", "消费者编号"),
+    Column("minute", "minute", "minute of the day", "分钟"),
+    Column("origin", "", "what led to the order", "来源"),
+    Column("quantity", "unit", "units of the line", "数量"),
+    Column("price", "currency/unit", "price of a unit", "单价"),
+    Column("discount", MONEY, "discount of the line", "优惠"),
+    Column("margin", MONEY, "margin of the line", "毛利"),
+    Column("delivered", "date", "day the order reaches the consumer; null beyond the run", "送达日期"),
+    Column("weight", "order", "orders that the line stands for", "权重"),
+    Column("number", "order", "which order of the consumer it is: 1 the first; 255 and more as 255", "第几单"),
+    Column("policy", "", "policy that decided", "策略"),
+    Column("saw", "", "what the policy saw", "依据"),
+    Column("changed", "", "what the policy changed", "调整"),
+    Column("segment", "", "segment of consumers", "人群"),
+    Column("target_share", "share", "share of the segment that the scenario asks for", "设定占比"),
+    Column("kpi", "", "figure", "指标"),
+    Column("value", "", "its value, in `unit`", "数值"),
+    Column("unit", "", "unit of value, low and high", "单位"),
+    Column("low", "", "lower end of the 95 % interval", "下限"),
+    Column("high", "", "upper end of the 95 % interval", "上限"),
+    Column("formula", "", "how it is computed", "公式"),
+    Column("interval", "", "how the interval was found", "区间方法"),
+)
+COLUMNS = {column.name: column for column in _COLUMNS}
+"""Every column of every table, once."""
+
+KPI_ZH = {
+    "gmv": "GMV", "orders": "订单数", "aov": "客单价", "visits": "访问量", "monthly_uv": "月均UV", "cvr": "转化率",
+    "orders_per_visit": "单次访问下单率", "new_customers": "新客数", "new_users": "新增用户数", "cac": "获客成本",
+    "cost_per_new_user": "单个新增用户成本", "roi": "ROI", "roi_profit": "利润ROI", "profit": "利润",
+    "profit_margin": "利润率", "contribution_margin": "边际贡献率", "media": "投放费用", "cost": "渠道成本",
+    "unspent_budget": "未花完的预算", "repeat_order_share": "复购订单占比", "repeat_rate_12m": "12个月复购率",
+    "win_back_orders": "唤醒订单数", "referred_order_share": "裂变订单占比", "k_factor": "裂变系数K",
+    "retention": "客户留存率", "dormant_share": "沉睡客户占比", "interest_share": "种草人群占比",
+    "private_members": "私域人数", "private_share": "私域占客户比例", "return_rate": "退货率",
+    "fill_rate": "订货满足率", "stock_turns": "库存周转次数", "ltv_12m": "12个月客户价值",
+    "seed_rate": "种草率(访问/曝光)",
+    "convert_rate": "转化率(订单/访问)", "retain_rate": "沉淀率(入群/订单)", "path_rate": "全链路转化率(入群/曝光)",
+}
+"""Chinese names of the figures of ``Result.kpis``."""
+
+STATUS_HEADERS = {
+    "en": ("channel", "channel_en", "platform_coverage", "platform_coverage_en", "monthly_uv", "cvr", "aov_cny",
+           "gmv_cny", "gmv_text", "main_problem", "main_problem_en", "score_1to5"),
+    "zh": ("渠道名称", "渠道英文名", "覆盖平台", "覆盖平台(英)", "当前月均UV", "转化率", "客单价(元)", "GMV贡献(元)",
+           "GMV贡献(原文)", "主要问题", "主要问题(英)", "评估得分(1-5分)"),
+}
+"""The brand's channel status table (T1)."""
+MONITORING_HEADERS = {
+    "en": ("date", "channel", "channel_en", "visits", "new_users", "orders", "gmv_cny", "aov_cny", "channel_cost_cny",
+           "roi_gmv_over_cost", "anomaly_note", "anomaly_note_en"),
+    "zh": ("日期", "渠道名称", "渠道英文名", "访问量", "新增用户数", "转化订单数", "GMV(元)", "客单价(元)",
+           "渠道成本(元)", "ROI", "异常备注", "异常备注(英)"),
+}
+"""The brand's daily monitoring table (T3)."""
+
+PHRASES = {
+    "Where do we lose people on the way to an order?": "从曝光到下单，客户在哪里流失？",
+    "Of 1,000 impressions come {visits:,.0f} visits; of 1,000 visits, {orders:,.1f} orders":
+        "每1,000次曝光带来{visits:,.0f}次访问；每1,000次访问带来{orders:,.1f}个订单",
+    "{share} of {what}": "占{what}的{share}",
+    "length of bars: logarithmic": "条形长度按对数比例",
+    "seed": "种草", "convert": "转化", "repurchase": "复购", "refer": "裂变",
+    "Daily {what}: which channel brings how much?": "每日{what}：各渠道各带来多少？",
+    "All channels: {mean} a day, best day {best}": "全渠道日均{mean}，最高日{best}",
+    "Line: mean of {days} days": "粗线为{days}日均值",
+    "Where does the market stand, and does it move towards us?": "市场人群处在哪个阶段，是否在向我们靠近？",
+    "{now} of {people} people are customers at the end, {then} at the start":
+        "{people}人中，期末{now}是客户，期初为{then}",
+    "not reached": "未触达", "seeded": "已种草", "deciding": "决策中", "customers": "客户", "asleep": "沉睡流失",
+    "Which channel leads people to which other?": "哪个渠道把人引向哪个渠道？",
+    "Most go from {source} to {target}: {visits} visits, {orders} orders":
+        "最多的是{source}到{target}：{visits}次访问，{orders}个订单",
+    "No channel led anybody to another": "没有渠道之间的引流",
+    "to": "去向", "from": "来源",
+    "Do customers come back in the months after their first order?": "首单之后的几个月里，客户会回来吗？",
+    "In the third month after, {share} of them order": "首单后第三个月，有{share}的客户下单",
+    "months since the first order (cells: % of the customers who order in that month)":
+        "首单后月数（格内为当月下单客户的百分比）",
+    "month of the first order": "首单月份",
+    "{name}: {days} days from {start}, seed {seed}": "{name}：{start}起{days}天，种子{seed}",
+    "{name}: {days} days from {start}, seed {seed}, {count} replications (tables show the first)":
+        "{name}：{start}起{days}天，种子{seed}，{count}次重复（表格为第一次）",
+    "figure": "指标", "value": "数值", "95 % interval": "95 %区间",
+}
+"""What plots and summaries say, English → Chinese."""

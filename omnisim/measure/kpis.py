@@ -1,0 +1,219 @@
+"""The figures of a result: each with its unit, formula and 95 % interval."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from omnisim.books import MEASURE, MEASURES, STOCK
+from omnisim.measure import intervals
+from omnisim.measure.cohorts import cohorts, repeat_rate, value_12_months
+from omnisim.measure.intervals import Interval
+from omnisim.measure.profit import CENTS, MONEY, SPENT, STATEMENT
+from omnisim.measure.windows import ratio, run_window, shown_channels
+from omnisim.vocabulary import STATE_NAMES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from omnisim.books import Books
+    from omnisim.scenario.model import Scenario
+
+Totals = Mapping[str, float]
+"""Sums over the reported days and all channels, money in currency."""
+YEAR = 365
+DECIDED = ("budget", *SPENT, "fixed")
+"""Measures that belong to no consumer."""
+
+
+class Kpi(NamedTuple):
+    """A figure made of totals: name, unit, formula in words, and the formula."""
+
+    name: str
+    unit: str
+    formula: str
+    of: Callable[[Totals], float]
+
+
+def _sum(name: str, unit: str, formula: str) -> Kpi:
+    return Kpi(name, unit, formula, lambda t: t[name])
+
+
+def _ratio(name: str, unit: str, above: str, below: str) -> Kpi:
+    return Kpi(name, unit, f"{above} / {below}", lambda t: float(ratio(t[above], t[below])))
+
+
+def _cost_ratio(name: str, unit: str, below: str) -> Kpi:
+    return Kpi(name, unit, f"cost / {below}; null without cost",
+               lambda t: float(ratio(t["cost"], t[below])) if t["cost"] else float("nan"))
+
+
+OF_TOTALS = (
+    _sum("gmv", "currency", "paid after discounts, before returns"),
+    _sum("orders", "order", "orders filled"),
+    _ratio("aov", "currency/order", "gmv", "orders"),
+    _sum("visits", "visit", "consumers with a visit, by day and channel"),
+    _sum("monthly_uv", "visitor/month", "distinct visitors, mean of whole 30-day blocks, summed over channels"),
+    Kpi("cvr", "order/visitor", "(orders / days × 30) / monthly_uv",
+        lambda t: float(ratio(t["orders"] / t["days"] * 30, t["monthly_uv"]))),
+    _ratio("orders_per_visit", "order/visit", "orders", "visits"),
+    _sum("new_customers", "customer", "first orders"),
+    _sum("new_users", "user", "first visits in 60 days that register, by channel"),
+    _cost_ratio("cac", "currency/customer", "new_customers"),
+    _cost_ratio("cost_per_new_user", "currency/user", "new_users"),
+    _ratio("roi", "x", "gmv", "cost"),
+    _ratio("roi_profit", "x", "profit", "cost"),
+    _sum("profit", "currency", "gmv plus the signed profit-and-loss lines"),
+    _ratio("profit_margin", "share", "profit", "gmv"),
+    Kpi("contribution_margin", "share", "(profit before media, content, labour and fixed fees) / gmv",
+        lambda t: float(ratio(t["contribution"], t["gmv"]))),
+    Kpi("media", "currency", "money spent on media", lambda t: 0.0 - t["media"]),
+    Kpi("unspent_budget", "currency", "budget − media", lambda t: t["budget"] + t["media"]),
+    _sum("cost", "currency", "media + content + labour"),
+    _ratio("repeat_order_share", "share", "repeat_orders", "orders"),
+    _sum("win_back_orders", "order", "orders by lapsed customers"),
+    _ratio("referred_order_share", "share", "referred_orders", "orders"),
+    Kpi("k_factor", "customer/customer", "accepted invitations / new_customers",
+        lambda t: float(ratio(t["referred_orders"], t["new_customers"]))),
+    _sum("private_members", "seat", "seats taken at the last midnight"),
+    Kpi("private_share", "share", "private_members / customers at the last midnight (stages ordered … lost)",
+        lambda t: float(ratio(t["private_members"], t["customers"]))),
+    Kpi("return_rate", "share", "returned_orders / orders", lambda t: float(ratio(t["returned_orders"], t["orders"]))),
+    Kpi("fill_rate", "share", "units / (units + lost_units)",
+        lambda t: float(ratio(t["units"], t["units"] + t["lost_units"]))),
+    Kpi("seed_rate", "visit/impression", "visits / impressions", lambda t: float(ratio(t["visits"], t["impressions"]))),
+    Kpi("convert_rate", "order/visit", "orders / visits", lambda t: float(ratio(t["orders"], t["visits"]))),
+    Kpi("retain_rate", "seat/order", "joins / orders", lambda t: float(ratio(t["joins"], t["orders"]))),
+    Kpi("path_rate", "seat/impression", "joins / impressions = seed_rate × convert_rate × retain_rate",
+        lambda t: float(ratio(t["joins"], t["impressions"]))),
+)
+"""Figures that the jackknife can vary."""
+
+OF_STATE = {
+    "repeat_rate_12m": ("share", "new customers with a second order within 365 days (Kaplan–Meier, reported days)"),
+    "retention": ("share", "1 − (dormant + lost) / customers at the last midnight (stages ordered … lost)"),
+    "dormant_share": ("share", "dormant / customers at the last midnight"),
+    "interest_share": ("share", "(interested + searching + consulting + intent) / population at the last midnight"),
+    "ltv_12m": ("currency/customer", "contribution_margin × gmv a customer over the first 12 months (all cohorts)"),
+    "stock_turns": ("1/year", "cost of units filled a year / mean stock on hand at cost"),
+}
+"""Figures made otherwise: unit and formula."""
+
+
+def kpis(scenario: Scenario, runs: Sequence[Books]) -> pd.DataFrame:
+    """All figures of one or several replications.
+
+    Parameters
+    ----------
+    runs : sequence of Books  replications of the same scenario and plan
+
+    Returns
+    -------
+    DataFrame  kpi, value, unit, low, high, formula, interval
+
+    Notes
+    -----
+    One run: jackknife over 20 consumer groups (Wilson for shares of people, Greenwood for the repeat rate). Several:
+    mean and Student interval over the seeds. ``interval`` says which.
+    """
+    import pandas as pd
+
+    found = [measure(scenario, books) for books in runs]
+    units = {kpi.name: (kpi.unit, kpi.formula) for kpi in OF_TOTALS} | OF_STATE
+    rows = []
+    for name, one in found[0].items():
+        shown = one if len(found) == 1 else intervals.over_seeds([each[name].value for each in found])
+        unit, formula = units[name]
+        unit = unit.replace("currency", scenario.currency)
+        rows.append((name, shown.value, unit, shown.low, shown.high, formula, shown.method))
+    return pd.DataFrame(rows, columns=["kpi", "value", "unit", "low", "high", "formula", "interval"])
+
+
+def measure(scenario: Scenario, books: Books) -> dict[str, Interval]:
+    """All figures of one run with their intervals."""
+    whole, parts = totals(scenario, books)
+    found = {kpi.name: intervals.over_groups(kpi.of, whole, parts) for kpi in OF_TOTALS}
+    margin = found["contribution_margin"].value
+    scale = scenario.population.scale
+    again = repeat_rate(books.second, (0, books.days), scale=scale)
+    found["repeat_rate_12m"] = Interval(*again, "greenwood" if np.isfinite(again.low) else "none (no data)")
+    found |= _of_stages(books, scale)
+    found["ltv_12m"] = intervals.without(margin * value_12_months(cohorts(scenario, books)))
+    found["stock_turns"] = intervals.without(_stock_turns(scenario, books))
+    return found
+
+
+def totals(scenario: Scenario, books: Books) -> tuple[Totals, list[Totals]]:
+    """Totals of the reported days, and the same with each group of consumers left out in turn."""
+    window = run_window(books)
+    shown = [k for k, _ in shown_channels(scenario)]
+    whole = books.daily[window.first:window.stop, shown].sum(axis=(0, 1))
+    groups = books.groups[:, shown].sum(axis=1)
+    # what the brand decides does not vary with its consumers, even where some of it is booked with them
+    groups[:, [MEASURE[name] for name in DECIDED]] = 0
+    parts = intervals.leave_one_out(whole, groups)
+    unique = books.daily[window.block_days, :, MEASURE["unique_visitors"]][:, shown].sum()
+    unique_parts = intervals.leave_one_out(unique, books.group_unique[:, shown].sum(axis=1))
+    fixed = {
+        "days": float(books.days),
+        "customers": float(_customers(books)),
+        # seats at the start of the reported days: taken before anybody of a group could join or leave in them
+        "seats": _seats(scenario, books),
+    }
+    return (_named(whole, float(unique), window.blocks, fixed),
+            [_named(part, float(one), window.blocks, fixed) for part, one in zip(parts, unique_parts, strict=True)])
+
+
+def _named(sums: NDArray[np.int64] | NDArray[np.float64], unique: float, blocks: int,
+           fixed: Mapping[str, float]) -> Totals:
+    named = {name: float(sums[k]) / CENTS if name in MONEY else float(sums[k]) for k, name in enumerate(MEASURES)}
+    # the sum of cents first: floats of currency would leave a trace in the last digits
+    profit = float(sum(sums[MEASURE[name]] for name in STATEMENT)) / CENTS
+    own = float(sum(sums[MEASURE[name]] for name in (*SPENT, "fixed"))) / CENTS
+    return {
+        **named,
+        **fixed,
+        "monthly_uv": float(ratio(unique, blocks)),
+        "cost": 0.0 - float(sum(sums[MEASURE[name]] for name in SPENT)) / CENTS,
+        "profit": profit,
+        "contribution": profit - own,
+        "private_members": fixed["seats"] + named["joins"] - named["leaves"],
+    }
+
+
+def _seats(scenario: Scenario, books: Books) -> float:
+    """Seats taken when the reported days begin."""
+    before = books.daily[:books.warm_up].sum(axis=(0, 1))
+    members = scenario.community.members if scenario.community else 0
+    return float(members + before[MEASURE["joins"]] - before[MEASURE["leaves"]])
+
+
+def _customers(books: Books) -> int:
+    """People in the stages from ordered to lost at the last midnight."""
+    return int(books.stages[-1, STATE_NAMES.index("ordered"):].sum())
+
+
+def _of_stages(books: Books, scale: int) -> dict[str, Interval]:
+    """Shares of people at the last midnight."""
+    last = dict(zip(STATE_NAMES, books.stages[-1].tolist(), strict=True))
+    customers = _customers(books)
+    asleep = last["dormant"] + last["lost"]
+    keen = last["interested"] + last["searching"] + last["consulting"] + last["intent"]
+    return {
+        "retention": intervals.wilson(customers - asleep, customers, scale),
+        "dormant_share": intervals.wilson(last["dormant"], customers, scale),
+        "interest_share": intervals.wilson(keen, sum(last.values()), scale),
+    }
+
+
+def _stock_turns(scenario: Scenario, books: Books) -> float:
+    """Cost of units filled in a year over the mean stock on hand at cost."""
+    run = books.stock[run_window(books).first:].sum(axis=1)
+    cost = np.array([product.cost for product in scenario.products.values()])
+    held = float((run[:, :, STOCK.index("on_hand")].mean(axis=0) * cost).sum())
+    used = float((run[:, :, STOCK.index("filled")].sum(axis=0) * cost).sum())
+    return float(ratio(used / books.days * YEAR, held))
+
