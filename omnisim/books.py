@@ -87,7 +87,8 @@ class Books:
     cohort_first : int [month]  calendar month (year * 12 + month - 1) of the first cohort row
     buyers : int64 (cohorts,)  customers by month of first order
     cohorts : int64 (cohorts, ages, 3)  by month of first order and months since
-    second : int64 (s, 3)  day of first order, days to the second or -1, count: for the repeat rate
+    second : int64 (s, 3)  day of first order (from the first reported day), days to the second or -1 where there was
+        none, customers: for the repeat rate
     stock : int64 (warm_up + days, nodes, skus, 8)
     segments : int64 (segments, 5)
     orders : ORDER_DTYPE (o,)  order lines of the reported days, sampled by consumer above a million

@@ -169,8 +169,11 @@ class Ledger:
         counts[:, :2] *= scale
         counts[:, 2] *= scale
         new_by_day = self.daily[:, :, MEASURE["new_customers"]].sum(axis=1)
-        first = [(day - self.scenario.horizon.warm_up, -1, int(n)) for day, n in enumerate(new_by_day) if n]
         later = [(born, age, n) for (born, age), n in sorted(self.second.items())]
+        single = new_by_day.copy()
+        for born, _, n in later:
+            single[born + self.scenario.horizon.warm_up] -= n
+        first = [(day - self.scenario.horizon.warm_up, -1, int(n)) for day, n in enumerate(single) if n]
         start = self.scenario.horizon.start + datetime.timedelta(days=self.first_day)
         return Books(
             warm_up=self.scenario.horizon.warm_up, days=self.scenario.horizon.days,

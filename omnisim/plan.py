@@ -56,7 +56,8 @@ class Plan:
     def today(cls, scenario: Scenario) -> Plan:
         """The plan that the scenario describes: its budgets and base stock, unchanged over the horizon."""
         return cls(
-            budgets={name: (to_cents(channel.budget),) for name, channel in scenario.channels.items() if channel.active},
+            budgets={name: (to_cents(channel.budget),)
+                     for name, channel in scenario.channels.items() if channel.active},
             base_stock={sku: product.base_stock for sku, product in scenario.products.items()},
         )
 

@@ -67,10 +67,10 @@ def test_referral_multiplies_customers_by_one_over_one_minus_k(k: float) -> None
     for seed in range(20):
         books = run.simulate(scenario(
             horizon={"days": 70, "warm_up": 0}, population={"size": 250_000, "renewal": 0.0},
-            channels={"shop": channel(budget=40.0, click_share=1.0, intercept=0.0)},
+            channels={"shop": channel(budget=24.0, click_share=1.0, intercept=0.0)},
             referral={"share_rate": 1.0, "invitations": 2, "acceptance": k / 2, "advocates": 0.0},
             brand={"age": 0.0, "new_customers": 0.0, "loop": {"repurchase": False}}), seed=seed,
-            plan=run.Plan(first_days=(0, 1), budgets={"shop": (4000, 0)}))
+            plan=run.Plan(first_days=(0, 1), budgets={"shop": (2400, 0)}))
         origin = books.orders["origin"]
         first = int((origin != ORIGINS.index("referral")).sum())
         assert 0 < first <= 0.002 * 250_000
