@@ -30,8 +30,7 @@ Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Director
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The luck of the run; the same seed gives the same bits.")]
 Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Processor threads; changes no result.")]
 
-app = typer.Typer(name="omnisim", add_completion=False, pretty_exceptions_enable=False,
-                  help="Simulate a brand's consumers, channels and stock, day by day.")
+app = typer.Typer(name="omnisim", add_completion=False, pretty_exceptions_enable=False)
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -122,13 +121,18 @@ def _storage_fault(error: OSError) -> Fault:
                  cures.get(error.errno or 0, "Check the path."))
 
 
-@app.callback()
-def _about(version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False) -> None:
-    if version:
+def _print_version(wanted: bool) -> None:
+    if wanted:
         from omnisim import __version__
 
         typer.echo(__version__)
         raise typer.Exit
+
+
+@app.callback(help="Simulate a brand's consumers, channels and stock, day by day.")
+def _about(version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True,
+                                                 callback=_print_version)] = False) -> None:
+    """Options that need no verb; typer calls it before every one."""
 
 
 @app.command("new")

@@ -7,7 +7,6 @@ derived ones among them, are left aside. All faults of all tables are reported a
 from __future__ import annotations
 
 import datetime
-import difflib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
 from omnisim.errors import Fault, UsageError
-from omnisim.study.figures import UNITS, Kind, NotReadable, is_blank, plain_text, read_date, read_figure
+from omnisim.study.figures import UNITS, CellError, Kind, is_blank, plain_text, read_date, read_figure
 from omnisim.study.sheets import Sheet, read_sheets
 
 TOLERANCE = 0.02
@@ -122,10 +121,11 @@ DAILY = {
     "note": Column("text", ("异常备注", "备注", "anomaly_note", "note"), required=False),
 }
 """T3: field -> column."""
-HEADER_UNITS = {"": Decimal(1), **{unit: Decimal(1) for unit in ("元", "cny", "rmb", "¥", "元/单", "元/天", "人", "人次",
-                                                                 "次", "单", "人/月", "次/天")},
-                "千元": UNITS["千"], "万": UNITS["万"], "万元": UNITS["万"], "万人": UNITS["万"], "亿元": UNITS["亿"],
-                "%": UNITS["%"], "‰": UNITS["‰"]}
+HEADER_UNITS = {
+    **dict.fromkeys(["", "元", "cny", "rmb", "¥", "元/单", "元/天", "人", "人/月", "人次", "次", "次/天"], Decimal(1)),
+    "千元": UNITS["千"], "万": UNITS["万"], "万元": UNITS["万"], "万人": UNITS["万"], "亿元": UNITS["亿"],
+    "%": UNITS["%"], "‰": UNITS["‰"],
+}
 """Units that a header may carry in brackets; one with any other bracket is another column."""
 
 Layout: TypeAlias = dict[str, Column]
@@ -180,7 +180,8 @@ class _Reading:
         """Add one table."""
         layout, start = _locate(sheet)
         if not start:
-            self.faults.append(Fault(sheet.place, "headers", _listed(sheet.rows[0][1]) if sheet.rows else "an empty table",
+            got = _listed(sheet.rows[0][1]) if sheet.rows else "an empty table"
+            self.faults.append(Fault(sheet.place, "headers", got,
                                      "must be those of a channel status (T1) or daily monitoring (T3) table",
                                      "Give a T1 with 渠道名称, 当前月均UV, 转化率, 客单价(元) and GMV贡献(元)."))
             return
@@ -220,7 +221,7 @@ class _Reading:
             cell = cells[position] if position < len(cells) else None
             try:
                 values[field] = _read_cell(cell, layout[field], factor)
-            except NotReadable as error:
+            except CellError as error:
                 got = "" if is_blank(cell) else repr(cell)
                 self.faults.append(Fault(f"{where}:{position + 1}", header, got, error.rule, error.fix))
         values["label"] = values.get("channel", "")
@@ -274,11 +275,11 @@ def _read_cell(cell: object, column: Column, factor: Decimal) -> object:
     if column.kind == "text":
         text = "" if is_blank(cell) else plain_text(cell)
         if column.required and not text:
-            raise NotReadable("must not be empty", "Fill the cell in or delete the row.")
+            raise CellError("must not be empty", "Fill the cell in or delete the row.")
         return text
     if is_blank(cell):
         if column.required:
-            raise NotReadable("must not be empty", "Fill the cell in (0 if nothing happened) or delete the row.")
+            raise CellError("must not be empty", "Fill the cell in (0 if nothing happened) or delete the row.")
         return None
     if column.kind == "date":
         return read_date(cell)
@@ -286,7 +287,7 @@ def _read_cell(cell: object, column: Column, factor: Decimal) -> object:
         return read_figure(cell, "count", factor=factor)
     value = read_figure(cell, column.kind, factor=factor)
     if column.above_zero and value == 0:
-        raise NotReadable("must be above 0", "Leave the channel out if it sells nothing.")
+        raise CellError("must be above 0", "Leave the channel out if it sells nothing.")
     return value
 
 
@@ -321,9 +322,8 @@ def _listed(cells: Sequence[object]) -> str:
 
 
 def _channel_hint(label: str) -> str:
-    from omnisim.scenario.catalogue import preset_names
+    from omnisim.scenario.catalogue import hint
 
     if _key(label) in ("合计", "总计", "小计", "总和", "total", "sum"):
         return "Delete the row with totals."
-    close = difflib.get_close_matches(_key(label), preset_names(), n=1, cutoff=0.6)
-    return f"Did you mean {close[0]}?" if close else f"Write one of {', '.join(preset_names())}."
+    return hint(label)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import math
 import re
 import unicodedata
 from decimal import Decimal
@@ -14,20 +13,23 @@ Kind = Literal["count", "money", "share"]
 UNITS = {"": Decimal(1), "%": Decimal("0.01"), "‰": Decimal("0.001"), "千": Decimal(1000), "k": Decimal(1000),
          "万": Decimal(10_000), "w": Decimal(10_000), "亿": Decimal(100_000_000)}
 """What a unit behind a number multiplies it by."""
+LARGEST = 1e15
 BLANKS = frozenset({"", "-", "--", "—", "——", "–", "/", "无", "n/a", "na", "null", "none"})
 """What people write into a cell that has nothing to say."""
 
 _FIGURE = re.compile(
     r"""(?P<money>¥|CNY|RMB|人民币)?\s*
-        (?P<number>\d{1,3}(?:,\d{3})+(?:\.\d+)? | \d{1,3}(?:\ \d{3})+(?:\.\d+)? | \d+(?:\.\d*)?(?:e[+-]?\d{1,2})? | \.\d+)
+        (?P<number>\d{1,3}(?:,\d{3})+(?:\.\d+)? | \d{1,3}(?:\ \d{3})+(?:\.\d+)? |
+            \d+(?:\.\d*)?(?:e[+-]?\d{1,2})? | \.\d+)
         \s*(?P<unit>[%‰千k万w亿])?\s*
         (?P<tail>元|块|CNY|RMB|人次|人|次|单)?""",
     re.VERBOSE | re.IGNORECASE | re.ASCII,
 )
-_DATE = re.compile(r"(\d{4})(?:[-/.](\d{1,2})[-/.](\d{1,2})|年(\d{1,2})月(\d{1,2})日|(\d{2})(\d{2}))(?:[ T]00:00(?::00)?)?")
+_DATE = re.compile(r"(\d{4})(?:[-/.](\d{1,2})[-/.](\d{1,2})|年(\d{1,2})月(\d{1,2})日|(\d{2})(\d{2}))"
+                   r"(?:[ T]00:00(?::00)?)?", re.ASCII)
 
 
-class NotReadable(ValueError):
+class CellError(ValueError):
     """A cell that is no figure or date, with the rule it breaks and the cure."""
 
     def __init__(self, rule: str, fix: str) -> None:
@@ -62,7 +64,7 @@ def read_figure(cell: object, kind: Kind, *, factor: Decimal = UNITS[""]) -> flo
 
     Raises
     ------
-    NotReadable  for anything that could be meant in two ways, and for numbers that are not above 0 or not finite
+    CellError  for anything that could be meant in two ways, and for numbers below 0 or not finite
 
     Examples
     --------
@@ -70,18 +72,18 @@ def read_figure(cell: object, kind: Kind, *, factor: Decimal = UNITS[""]) -> flo
     (126000.0, 0.021, 1050.0)
     """
     if isinstance(cell, bool | datetime.date | datetime.time):
-        raise NotReadable("must be a number", "Format the cell as a number.")
+        raise CellError("must be a number", "Format the cell as a number.")
     if isinstance(cell, int | float):
-        if not math.isfinite(cell):
-            raise NotReadable("must be a finite number", "Correct the cell.")
+        if not -LARGEST < cell < LARGEST:  # nor NaN
+            raise CellError("must be a number below 1e15", "Correct the cell.")
         number, unit = Decimal(repr(cell)), ""
     else:
         number, unit = _split_figure(plain_text(cell).removeprefix("'"), kind)
     value = float(number * (UNITS[unit] if unit else factor))
-    if not 0 <= value < 1e15:
-        raise NotReadable("must be ≥ 0 and below 1e15", "Correct the cell.")
+    if not 0 <= value < LARGEST:
+        raise CellError("must be ≥ 0 and below 1e15", "Correct the cell.")
     if kind == "share" and value > 1:
-        raise NotReadable("must be a share between 0 and 1, or carry a %", f"Write {number}% if per cent is meant.")
+        raise CellError("must be a share between 0 and 1, or carry a %", f"Write {number}% if per cent is meant.")
     return value
 
 
@@ -90,17 +92,17 @@ def _split_figure(text: str, kind: Kind) -> tuple[Decimal, str]:
     match = _FIGURE.fullmatch(text)
     if match is None:
         if re.search(r"\d,\d", text):
-            raise NotReadable("commas may only part thousands (1,050)", "Write a point for decimals, as 2.1.")
+            raise CellError("commas may only part thousands (1,050)", "Write a point for decimals, as 2.1.")
         example = {"count": "50000, 1,050 or 5万", "money": "120, ¥1,050 or 12.6万", "share": "2.1% or 0.021"}[kind]
-        raise NotReadable("must be one number", f"Write it as {example}.")
+        raise CellError("must be one number", f"Write it as {example}.")
     unit = (match["unit"] or "").lower()
     if kind == "share" and unit not in ("", "%", "‰"):
-        raise NotReadable("must be a share", "Write it as 2.1% or 0.021.")
+        raise CellError("must be a share", "Write it as 2.1% or 0.021.")
     if kind != "share" and unit in ("%", "‰"):
-        raise NotReadable("must be an amount, not a percentage", "Check that the columns have the right headers.")
+        raise CellError("must be an amount, not a percentage", "Check that the columns have the right headers.")
     tail = (match["tail"] or "").upper()
     if kind != "money" and (match["money"] or tail in ("元", "块", "CNY", "RMB")):
-        raise NotReadable(f"must be a {kind}, not money", "Check that the columns have the right headers.")
+        raise CellError(f"must be a {kind}, not money", "Check that the columns have the right headers.")
     return Decimal(re.sub("[, ]", "", match["number"])), unit
 
 
@@ -109,7 +111,7 @@ def read_date(cell: object) -> datetime.date:
 
     Raises
     ------
-    NotReadable  for other forms: 6/1/2024 may be June or January
+    CellError  for other forms: 6/1/2024 may be June or January
 
     Examples
     --------
@@ -127,4 +129,4 @@ def read_date(cell: object) -> datetime.date:
             return datetime.date(year, month, day)
         except ValueError:
             pass
-    raise NotReadable("must be a day, year first", "Write it as 2024-06-01.")
+    raise CellError("must be a day, year first", "Write it as 2024-06-01.")
