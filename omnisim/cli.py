@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import errno
 import os
+import platform
 import sys
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,12 +18,11 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 import typer
 
 from omnisim.errors import Fault, OmnisimError, UsageError
-from omnisim.terminal import Answer, check_out, print_answer, print_frame, progress_bar, records, stop_promptly
+from omnisim.terminal import Answer, print_answer, print_frame, print_summary, progress_bar, records, stop_promptly
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from omnisim.results import Result
     from omnisim.scenario.model import Scenario
 
 Job: TypeAlias = Callable[[], Answer]
@@ -80,7 +81,8 @@ def _answer(words: list[str]) -> Answer:
     try:
         job = app(words or ["--help"], standalone_mode=False, prog_name="omnisim")
         if callable(job):
-            return job()
+            answer: Answer = job()
+            return answer
         return Answer(exit_code=int(job or 0) if words else UsageError.exit_code)
     except OmnisimError as error:
         return Answer(exit_code=error.exit_code, faults=error.faults)
@@ -153,7 +155,7 @@ def check(files: Annotated[list[Path], typer.Argument(metavar="FILE…")],
           as_json: Json = False) -> Job:
     """Name every fault of scenario files at once, and what to beware of."""
     def job() -> Answer:
-        from omnisim.scenario.check import check_file
+        from omnisim.scenario.load import check_file
 
         faults, notes, rows = [], [], []
         for file in files:
@@ -185,7 +187,8 @@ def schema(as_json: Json = False) -> Job:
 @app.command("run")
 def run(file: Annotated[Path, typer.Argument(metavar="FILE")], seed: Seed = 1,
         replications: Annotated[int, typer.Option("--replications", min=1, help="How many runs.")] = 1,
-        lang: Annotated[Literal["en", "zh"] | None, typer.Option("--lang", help="Language of tables.")] = None,
+        lang: Annotated[Literal["en", "zh"] | None,
+                        typer.Option("--lang", help="Language of summary, tables and plots.")] = None,
         sets: Annotated[list[str] | None, typer.Option("--set", metavar="PATH=VALUE",
                                                        help="Change one value; may be repeated.")] = None,
         plan: Annotated[Path | None, typer.Option("--plan", metavar="FILE", help="Budgets and stock to run.")] = None,
@@ -193,25 +196,23 @@ def run(file: Annotated[Path, typer.Argument(metavar="FILE")], seed: Seed = 1,
         threads: Threads = None, as_json: Json = False, out: Out = None) -> Job:
     """Simulate a scenario; write the result directory with --out."""
     def job() -> Answer:
-        from omnisim import door
+        from omnisim import door, results, storage
+        from omnisim.scenario.warn import warnings as warnings_of
 
-        check_out(out, ours="manifest.json")
-        scenario = changed(door.load(file), sets or [], lang)
+        scenario = changed(door.load(file), sets or [])
+        if out is not None:
+            storage.claim_directory(out, results.KIND)  # before the work, not after
+        start = time.monotonic()
         with progress_bar(scenario.name) as progress:
             result = door.run(scenario, seed=seed, replications=replications, plan=plan, policy=policy,
                               threads=threads, progress=progress)
+        result.language = lang or result.language
         if out is not None:
-            result.save(out)
-            draw(result, out)
-        record = {"scenario": scenario.name, "hash": scenario.hash(), "seed": seed, "replications": replications,
+            result.save(out, log={"wall_seconds": round(time.monotonic() - start, 3), "host": platform.node()})
+        record = {"scenario": scenario.name, "hash": scenario.hash, "seed": seed, "replications": replications,
                   "out": None if out is None else str(out), "kpis": records(result.kpis()),
                   "channels": records(result.channels)}
-
-        def show(console: Console) -> None:
-            print_frame(console, result.summary(), title=f"{scenario.name}, seed {seed}")
-            if out is not None:
-                console.print(f"→ {out}", markup=False)
-        return Answer(record, show)
+        return Answer(record, lambda console: print_summary(console, result, out), warnings=warnings_of(scenario))
     return job
 
 
@@ -224,10 +225,12 @@ def calibrate(data: Annotated[list[Path], typer.Option("--data", metavar="TABLE"
               threads: Threads = None, as_json: Json = False, out: Out = None) -> Job:
     """Fit a scenario to the brand's own tables."""
     def job() -> Answer:
-        from omnisim import door
+        from omnisim import door, storage
+        from omnisim.study.calibrate import KIND
 
-        check_out(out, ours="fit.csv")
         start = None if file is None else door.load(file)
+        if out is not None:
+            storage.claim_directory(out, KIND)
         with progress_bar("calibrate") as progress:
             fit = door.calibrate(data, scenario=start, seed=seed, encoding=encoding, threads=threads, progress=progress)
         if out is not None:
@@ -242,24 +245,22 @@ def calibrate(data: Annotated[list[Path], typer.Option("--data", metavar="TABLE"
     return job
 
 
-def changed(scenario: Scenario, sets: Sequence[str], lang: str | None) -> Scenario:
-    """The scenario with the values of ``--set`` and ``--lang``."""
-    from omnisim.scenario.load import read_scalar
+def changed(scenario: Scenario, sets: Sequence[str]) -> Scenario:
+    """The scenario with the values of ``--set``."""
+    from omnisim.scenario.text import read_value
 
-    changes: dict[str, object] = {} if lang is None else {"language": lang}
+    changes: dict[str, object] = {}
     faults = []
     for words in sets:
-        path, equals, value = words.partition("=")
-        if not equals or not path.strip() or path.strip() in changes:
-            rule = "must give each path once" if equals and path.strip() else "must be PATH=VALUE"
+        path, equals, value = (part.strip() for part in words.partition("="))
+        if not equals or not path or path in changes:
+            rule = "must give each path once" if equals and path else "must be PATH=VALUE"
             faults.append(Fault("--set", words, "", rule, "Write it as --set channels.douyin.budget=2000."))
-        changes[path.strip()] = read_scalar(value)
+            continue
+        try:
+            changes[path] = read_value(value, f"--set {path}")
+        except OmnisimError as error:
+            faults += error.faults
     if faults:
         raise UsageError(*faults)
     return scenario.with_(changes) if changes else scenario
-
-
-def draw(result: Result, out: Path) -> None:
-    """Put the funnel as a picture beside the tables."""
-    figure = result.plot.funnel().figure
-    figure.savefig(out / "funnel.png", dpi=120, bbox_inches="tight")

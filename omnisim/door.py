@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from omnisim.errors import Fault, UsageError
 
@@ -61,7 +61,7 @@ def schema() -> dict[str, Any]:
 
 def run(scenario: Scenario, *, seed: int = 1, replications: int = 1, replication: int | None = None,
         plan: Choice | tuple[Choice, ...] | None = None, policy: str | Policy | None = None,
-        threads: int | None = None, orders: str = "auto", progress: Progress | None = None) -> Result:
+        threads: int | None = None, orders: Literal["auto", "none"] = "auto", progress: Progress | None = None) -> Result:
     """Simulate the brand's consumers day by day.
 
     Parameters
@@ -74,7 +74,7 @@ def run(scenario: Scenario, *, seed: int = 1, replications: int = 1, replication
         stock levels; the parts of a tuple must not contradict each other
     policy : str or Policy  who decides while the days pass; the scenario's own unless given
     threads : int  processor threads; all there are unless given. The result does not depend on it
-    orders : str  "auto" samples order lines above a million
+    orders : "auto" or "none"  keep order lines, above a million a sample of consumers; or none
     progress : callable  told the days done and the days to do
 
     Raises
@@ -87,18 +87,21 @@ def run(scenario: Scenario, *, seed: int = 1, replications: int = 1, replication
     >>> scenario = om.load("scenarios/brand.yaml")  # doctest: +SKIP
     >>> om.run(scenario, seed=1).kpis()  # doctest: +SKIP
     """
+    from omnisim.plan_file import check_plan
     from omnisim.results import Result
     from omnisim.run import simulate
 
     _check_scenario(scenario)
     numbers = _check_counts(seed, replications, replication, threads)
     what, who = resolve(scenario, plan, policy)
+    if what is not None:
+        check_plan(what, scenario)
     books = []
     for done, number in enumerate(numbers):
         books.append(simulate(scenario, seed=seed, replication=number, plan=what, policy=who,
                               threads=threads or available_threads(), orders=orders,
                               progress=_part(progress, done, len(numbers))))
-    return Result(scenario, books, seed=seed, replications=numbers, plan=what, policy=who.name)
+    return Result(scenario, books, seed=seed, replications=numbers, plan=what)
 
 
 def calibrate(tables: str | Path | Iterable[str | Path], *, scenario: Scenario | None = None, seed: int = 1,
@@ -119,7 +122,6 @@ def calibrate(tables: str | Path | Iterable[str | Path], *, scenario: Scenario |
     UsageError  with every fault of the tables, or if they cannot be fitted
     """
     from omnisim.study.brand_tables import read_tables
-    from omnisim.study.calibrate import fit
 
     if scenario is not None:
         _check_scenario(scenario)
@@ -129,6 +131,8 @@ def calibrate(tables: str | Path | Iterable[str | Path], *, scenario: Scenario |
     if not brand.status:
         raise UsageError(Fault("--data", "tables", ", ".join(str(path) for path in paths) or "none",
                                "must hold a channel status table (T1)", "Add the brand's monthly table."))
+    from omnisim.study.calibrate import fit
+
     return fit(brand, scenario=scenario, seed=seed, threads=threads or available_threads(), progress=progress)
 
 
@@ -195,9 +199,9 @@ def _plan(part: object) -> Plan:
     if isinstance(part, Plan):
         return part
     if isinstance(part, str | Path):
-        from omnisim.scenario.plan_file import load_plan
+        from omnisim.plan_file import load_plan
 
-        return load_plan(Path(part))
+        return load_plan(part)
     if isinstance(part, Planned) and isinstance(part.plan, Plan):
         return part.plan
     raise UsageError(Fault("plan", "plan", type(part).__name__, "must be a Plan, a plan file or a Policy",

@@ -10,7 +10,7 @@ from omnisim.errors import Fault, UsageError
 from omnisim.plan import Observation, Plan, Policy
 
 
-@dataclass(frozen=True)
+@dataclass
 class Inertia:
     """Goes on as before: whatever it sees, it changes nothing. The yardstick of every other policy."""
 

@@ -15,11 +15,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omnisim.errors import SHOWN, Fault, UsageError
+from omnisim.errors import SHOWN, Fault
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
+
+    from omnisim.results import Result
 
 PATIENCE = 0.7
 """Seconds after Ctrl-C before a computation that does not stop by itself is stopped."""
@@ -69,6 +71,22 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return list(rows)
 
 
+def print_summary(console: Console, result: Result, out: Path | None) -> None:
+    """Print the main figures of a run, and where the rest lies."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=escape(result.heading()), title_justify="left", show_header=False)
+    table.add_column(justify="left")
+    table.add_column(justify="right")
+    table.add_column(justify="right")
+    for cells in result.summary_rows():
+        table.add_row(*(escape(cell) for cell in cells))
+    console.print(table)
+    if out is not None:
+        console.print(f"→ {out}", markup=False)
+
+
 def print_frame(console: Console, frame: pd.DataFrame, *, title: str = "") -> None:
     """Print a table, numbers to the right with thousands separated."""
     from rich.table import Table
@@ -87,7 +105,7 @@ def plain_cell(cell: object) -> str:
     from rich.markup import escape
 
     if isinstance(cell, float) or hasattr(cell, "dtype"):
-        number = float(cell)  # type: ignore[arg-type]  # a number of numpy's or Python's
+        number = float(str(cell))
         if not math.isfinite(number):
             return "–"
         digits = 0 if number == round(number) or abs(number) >= 1000 else 2 if abs(number) >= 1 else 4
@@ -114,27 +132,6 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int], None] | None]:
             bar.update(task, completed=done, total=total)
 
         yield report
-
-
-def check_out(out: Path | None, *, ours: str) -> None:
-    """Refuse, before hours of work, a directory that holds something else.
-
-    Parameters
-    ----------
-    out : Path  the directory asked for, or None
-    ours : str  name of a file by which an earlier answer of the same verb is known; it may be overwritten
-
-    Raises
-    ------
-    UsageError  for a file, or a directory with other things in it
-    """
-    if out is None or not out.exists():
-        return
-    if not out.is_dir():
-        raise UsageError(Fault("--out", str(out), "a file", "must be a directory", "Name another place."))
-    if any(out.iterdir()) and not (out / ours).exists():
-        raise UsageError(Fault("--out", str(out), "a directory with other things in it",
-                               "must be new, empty, or hold an earlier result", "Name another directory."))
 
 
 def stop_promptly(last_words: Callable[[], None]) -> None:

@@ -93,7 +93,8 @@ def test_read_figure(text: object, kind: Kind, value: float) -> None:
 
 
 @pytest.mark.parametrize(("text", "kind"), [
-    ("1,05", "money"), ("2,1%", "share"), ("1.050,5", "money"), ("5-6万", "count"), ("约5万", "count"), ("2.1", "share"),
+    ("1,05", "money"), ("2,1%", "share"), ("1.050,5", "money"), ("5-6万", "count"), ("约5万", "count"),
+    ("2.1", "share"),
     ("-5", "count"), ("1e400", "money"), (float("nan"), "money"), (float("inf"), "money"), (True, "count"),
     ("5%", "money"), ("¥5", "count"), ("2万", "share"), ("#DIV/0!", "money"), ("=1+1", "money"), ("1_000", "count"),
     (datetime.date(2024, 1, 1), "count"), ("", "count"), ("٣", "count"), ("9" * 400, "count"), (10**400, "count"),
@@ -130,7 +131,8 @@ def test_daily_table(tmp_path: Path) -> None:
 
 
 def test_daily_table_without_cost_or_orders(tmp_path: Path) -> None:
-    row = read(tmp_path, "日期,渠道,访问量,新增用户数,转化订单数,GMV,客单价,渠道成本,ROI\n2024/6/2,小红书,50,0,0,0,—,0,—\n").daily[0]
+    row = read(tmp_path, "日期,渠道,访问量,新增用户数,转化订单数,GMV,客单价,渠道成本,ROI\n"
+                         "2024/6/2,小红书,50,0,0,0,—,0,—\n").daily[0]
     assert (row.aov, row.roi, row.note) == (None, None, "")
 
 
@@ -198,7 +200,8 @@ def test_unquoted_thousands_are_noticed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "\n\n", "a,b\n1,2\n", "渠道名称\n", b"\x00\x00", b"PK\x03\x04nonsense",
-                                     b"\xd0\xcf\x11\xe0\xa1\xb1", '渠道,转化率\n"unclosed', "x" * 200_000, ZH.split("\n")[0]])
+                                     b"\xd0\xcf\x11\xe0\xa1\xb1", '渠道,转化率\n"unclosed', "x" * 200_000,
+                                     ZH.split("\n")[0]])
 def test_hostile_files_are_refused_with_words(tmp_path: Path, content: str | bytes) -> None:
     assert "t1.csv" in faults(tmp_path, content)
 
