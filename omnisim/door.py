@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_che
 from omnisim.errors import Fault, UsageError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from omnisim.books import Books
     from omnisim.plan import Plan, Policy
     from omnisim.results import Result
     from omnisim.scenario.model import Scenario
@@ -100,7 +103,7 @@ def run(scenario: Scenario, *, seed: int = 1, replications: int = 1, replication
     for done, number in enumerate(numbers):
         books.append(simulate(scenario, seed=seed, replication=number, plan=what, policy=who,
                               threads=threads or available_threads(), orders=orders,
-                              progress=_part(progress, done, len(numbers))))
+                              read=_reader(scenario), progress=_part(progress, done, len(numbers))))
     return Result(scenario, books, seed=seed, replications=numbers, plan=what)
 
 
@@ -191,6 +194,13 @@ def merge(plans: list[Plan]) -> Plan:
 def available_threads() -> int:
     """Processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _reader(scenario: Scenario) -> Callable[[Books, str], pd.DataFrame]:
+    """Makes the tables that a policy asks for out of the books so far."""
+    from omnisim.results import Result
+
+    return lambda books, table: Result(scenario, [books]).table(table)
 
 
 def _plan(part: object) -> Plan:
