@@ -34,6 +34,7 @@ LAYERS = (  # a room may import from the rows below its own, and from itself
     {"scenario"},
     {"streams"},
     {"portable"},
+    {"compiled"},
     {"vocabulary"},
     {"errors"},
 )
