@@ -64,7 +64,8 @@ def schema() -> dict[str, Any]:
 
 def run(scenario: Scenario, *, seed: int = 1, replications: int = 1, replication: int | None = None,
         plan: Choice | tuple[Choice, ...] | None = None, policy: str | Policy | None = None,
-        threads: int | None = None, orders: Literal["auto", "none"] = "auto", progress: Progress | None = None) -> Result:
+        threads: int | None = None, orders: Literal["auto", "none"] = "auto",
+        progress: Progress | None = None) -> Result:
     """Simulate the brand's consumers day by day.
 
     Parameters
