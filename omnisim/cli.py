@@ -34,12 +34,13 @@ Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Processor
 app = typer.Typer(name="omnisim", add_completion=False, pretty_exceptions_enable=False)
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def main(words: Sequence[str] | None = None, *, interrupted: Callable[[], bool] = lambda: False) -> int:
     """Run one command.
 
     Parameters
     ----------
     words : sequence of str  what stands behind ``omnisim``; the process's own arguments unless given
+    interrupted : callable  whether Ctrl-C was pressed; compilers turn it into errors of their own
 
     Returns
     -------
@@ -52,8 +53,10 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("default")
-            answer = _answer(words)
-        notes = tuple(Fault("", "warning", "", str(note.message)) for note in caught)
+            for category in (DeprecationWarning, PendingDeprecationWarning, ResourceWarning):
+                warnings.simplefilter("ignore", category)  # for those who write code
+            answer = _answer(words, interrupted)
+        notes = tuple(Fault("", note.category.__name__, "", str(note.message)) for note in caught)
         print_answer(verb, Answer(**{**vars(answer), "warnings": (*answer.warnings, *notes)}), as_json=as_json)
         return answer.exit_code
     except BrokenPipeError:  # the reader, as `head`, has seen enough
@@ -68,14 +71,14 @@ def enter() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    stop_promptly(lambda: print_answer(_verb(words), _interrupted(), as_json="--json" in words))
-    code = main(words)
+    interrupted = stop_promptly(lambda: print_answer(_verb(words), _interrupted(), as_json="--json" in words))
+    code = main(words, interrupted=interrupted)
     if code == 130:
         os._exit(code)  # without waiting for threads
     sys.exit(code)
 
 
-def _answer(words: list[str]) -> Answer:
+def _answer(words: list[str], interrupted: Callable[[], bool]) -> Answer:
     """The answer to a command, whatever happens; ends with an exception only if the reader has gone."""
     verb = _verb(words)
     try:
@@ -99,6 +102,8 @@ def _answer(words: list[str]) -> Answer:
     except MemoryError:
         return Answer(exit_code=4, faults=(Fault("", "memory", "", "is not enough", "Lower population.size."),))
     except Exception as error:
+        if interrupted():
+            return _interrupted()
         if os.environ.get("OMNISIM_DEBUG") == "1":
             raise
         return Answer(exit_code=1, faults=(Fault(
@@ -143,8 +148,7 @@ def new(directory: Annotated[Path, typer.Argument(metavar="DIR")], as_json: Json
     def job() -> Answer:
         from omnisim.scenario import starter
 
-        starter.write(directory)
-        files = sorted(str(path) for path in directory.iterdir())
+        files = [str(path) for path in starter.write(directory)]
         return Answer({"files": files}, lambda console: console.print("\n".join(files), markup=False))
     return job
 

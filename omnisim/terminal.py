@@ -134,8 +134,12 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int], None] | None]:
         yield report
 
 
-def stop_promptly(last_words: Callable[[], None]) -> None:
+def stop_promptly(last_words: Callable[[], None]) -> Callable[[], bool]:
     """Make Ctrl-C end the process within a second, even while compiled code keeps Python from noticing it.
+
+    Returns
+    -------
+    Whether Ctrl-C was pressed
 
     Notes
     -----
@@ -146,6 +150,13 @@ def stop_promptly(last_words: Callable[[], None]) -> None:
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    pressed = threading.Event()
+
+    def interrupt(number: int, frame: object) -> None:
+        pressed.set()
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
 
     def watch() -> None:
         while os.read(reading, 1) != bytes([signal.SIGINT]):
@@ -156,3 +167,4 @@ def stop_promptly(last_words: Callable[[], None]) -> None:
         os._exit(130)
 
     threading.Thread(target=watch, daemon=True, name="interrupt").start()
+    return pressed.is_set

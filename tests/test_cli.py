@@ -231,13 +231,18 @@ def command(code: str) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, "-c", setup], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+GO = "print('go', file=sys.stderr, flush=True)"
+
+
 @pytest.mark.parametrize("busy", [
-    "door.schema = lambda: (print('go', file=sys.stderr, flush=True), time.sleep(30))",
+    f"door.schema = lambda: ({GO}, time.sleep(30))",
+    # a compiler that turns the interrupt into an error of its own
+    f"door.schema = lambda: ({GO}, exec('try: time.sleep(30)\\nexcept KeyboardInterrupt: raise RuntimeError'))",
     # compiled code that keeps the main thread from seeing the signal
-    "import ctypes; door.schema = lambda: (print('go', file=sys.stderr, flush=True), "
-    "[ctypes.CDLL(None).usleep(500_000) for _ in [0]], sys.stdin, ctypes.CDLL(None).pause())[0]",
-    "import ctypes; libc = ctypes.CDLL(None); door.schema = lambda: (print('go', file=sys.stderr, flush=True), "
-    "libc.sigsuspend(b'\\0' * 128), libc.usleep(999_999), libc.usleep(999_999), libc.usleep(999_999))",
+    f"import ctypes; libc = ctypes.CDLL(None); door.schema = lambda: ({GO}, "
+    "[libc.sleep(3) for _ in range(9)])",
+    f"import ctypes; libc = ctypes.PyDLL(None); door.schema = lambda: ({GO}, libc.usleep(400_000), "
+    "[libc.usleep(100_000) for _ in range(9)])",
 ])
 def test_interrupt_ends_within_a_second(busy: str) -> None:
     process = command(busy)
