@@ -136,6 +136,14 @@ def test_daily_table_without_cost_or_orders(tmp_path: Path) -> None:
     assert (row.aov, row.roi, row.note) == (None, None, "")
 
 
+def test_channel_that_only_seeds(tmp_path: Path) -> None:
+    head = "渠道,月均UV,转化率,客单价,GMV\n"
+    for row in ("小红书,20000,0,,0", "小红书,20000,0%,—,0"):
+        assert read(tmp_path, head + row).status == (ChannelStatus("xiaohongshu", "小红书", 20000, 0, 0, 0),)
+    for row in ("小红书,20000,2%,,400", "小红书,20000,0,20,400", "小红书,20000,2%,20,0"):
+        assert "a channel that sells has all three above 0" in faults(tmp_path, head + row)
+
+
 def test_both_tables_together(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(DAILY)
     (tmp_path / "b.csv").write_text(ZH)

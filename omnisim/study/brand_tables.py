@@ -34,7 +34,7 @@ class ChannelStatus:
     label : str  the channel as the brand writes it
     monthly_uv : float [visitor/month]  distinct visitors
     cvr : float [order/visitor]  share of the month's visitors that order
-    aov : float [currency/order]
+    aov : float [currency/order]  0 where nothing is sold
     gmv : float [currency/month]  paid, before returns
     """
 
@@ -88,12 +88,16 @@ class BrandTables:
 
 
 class Column(NamedTuple):
-    """A column that is looked for: its kind, the headers it goes by, and whether it and its cells must be there."""
+    """A column that is looked for: its kind, the headers it goes by, and whether it and its cells must be there.
+
+    A cell of a required column may be empty if ``may_be_blank``; then it is 0.
+    """
 
     kind: Kind | Literal["text", "date", "ratio"]
     headers: tuple[str, ...]
     required: bool = True
     above_zero: bool = False
+    may_be_blank: bool = False
 
 
 _CHANNEL = Column("text", ("渠道名称", "渠道", "channel", "channel_name"))
@@ -102,9 +106,9 @@ STATUS = {
     "channel": _CHANNEL,
     "preset": _PRESET,
     "monthly_uv": Column("count", ("当前月均UV", "月均UV", "月UV", "monthly_uv", "uv"), above_zero=True),
-    "cvr": Column("share", ("转化率", "cvr", "conversion_rate"), above_zero=True),
-    "aov": Column("money", ("客单价", "aov", "aov_cny"), above_zero=True),
-    "gmv": Column("money", ("GMV贡献", "GMV", "gmv_cny"), above_zero=True),
+    "cvr": Column("share", ("转化率", "cvr", "conversion_rate")),
+    "aov": Column("money", ("客单价", "aov", "aov_cny"), may_be_blank=True),
+    "gmv": Column("money", ("GMV贡献", "GMV", "gmv_cny")),
 }
 """T1: field -> column."""
 DAILY = {
@@ -255,6 +259,12 @@ class _Reading:
         self._seen[key] = where
         if layout is STATUS:
             status = ChannelStatus(**values)  # type: ignore[arg-type]  # the layout names the record's fields
+            sold = (status.cvr, status.aov, status.gmv)
+            if any(sold) and not all(sold) and sold[0] + sold[2] > 0:
+                self.faults.append(Fault(where, "cvr, aov, gmv", " · ".join(f"{figure:g}" for figure in sold),
+                                         "a channel that sells has all three above 0",
+                                         "Correct the row, or set cvr and gmv to 0 if it sells nothing."))
+                return
             self._check(where, "gmv", status.gmv, status.monthly_uv * status.cvr * status.aov, "monthly_uv · cvr · aov")
             self.status.append(status)
         else:
@@ -278,6 +288,8 @@ def _read_cell(cell: object, column: Column, factor: Decimal) -> object:
             raise CellError("must not be empty", "Fill the cell in or delete the row.")
         return text
     if is_blank(cell):
+        if column.may_be_blank:
+            return 0.0
         if column.required:
             raise CellError("must not be empty", "Fill the cell in (0 if nothing happened) or delete the row.")
         return None
@@ -287,7 +299,7 @@ def _read_cell(cell: object, column: Column, factor: Decimal) -> object:
         return read_figure(cell, "count", factor=factor)
     value = read_figure(cell, column.kind, factor=factor)
     if column.above_zero and value == 0:
-        raise CellError("must be above 0", "Leave the channel out if it sells nothing.")
+        raise CellError("must be above 0", "Leave the channel out if nobody visits it.")
     return value
 
 
