@@ -1,0 +1,80 @@
+"""omnisim: a brand's channels, consumers and stock, simulated day by day.
+
+The door of the package, as a table of contents. Names are imported when first used, so that ``import omnisim`` is
+quick.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from omnisim.door import calibrate, load, run, schema
+    from omnisim.errors import Fault, OmnisimError, ScenarioError, StorageError, UsageError
+    from omnisim.plan import Observation, Plan, Policy
+    from omnisim.results import Result
+    from omnisim.scenario.model import Scenario
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Fault",
+    "Observation",
+    "OmnisimError",
+    "Plan",
+    "Policy",
+    "Result",
+    "Scenario",
+    "ScenarioError",
+    "StorageError",
+    "UsageError",
+    "__version__",
+    "calibrate",
+    "load",
+    "run",
+    "schema",
+]
+
+_HOMES = {
+    "calibrate": "door",
+    "load": "door",
+    "run": "door",
+    "schema": "door",
+    "Fault": "errors",
+    "OmnisimError": "errors",
+    "ScenarioError": "errors",
+    "StorageError": "errors",
+    "UsageError": "errors",
+    "Observation": "plan",
+    "Plan": "plan",
+    "Policy": "plan",
+    "Result": "results",
+    "Scenario": "scenario.model",
+}
+
+
+class _Door(ModuleType):
+    """Keeps ``om.run`` the verb: importing the module ``omnisim.run`` would put the module in its place."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name not in _HOMES or not isinstance(value, ModuleType):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Door
+
+
+def __getattr__(name: str) -> object:
+    """Import a name of the door when it is first asked for (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'omnisim' has no attribute {name!r}")
+    value = getattr(import_module(f"omnisim.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,270 @@
+"""The command line: one short function a verb. Typer reads the words; the work is done by the door.
+
+A verb's function only returns what is to be done; ``main`` does it, so every way of failing is handled in one place.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import platform
+import sys
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+
+import typer
+
+from omnisim.errors import Fault, OmnisimError, UsageError
+from omnisim.terminal import Answer, print_answer, print_frame, print_summary, progress_bar, records, stop_promptly
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from omnisim.scenario.model import Scenario
+
+Job: TypeAlias = Callable[[], Answer]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Directory for the results.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="The luck of the run; the same seed gives the same bits.")]
+Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Processor threads; changes no result.")]
+
+app = typer.Typer(name="omnisim", add_completion=False, pretty_exceptions_enable=False)
+
+
+def main(words: Sequence[str] | None = None, *, interrupted: Callable[[], bool] = lambda: False) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    words : sequence of str  what stands behind ``omnisim``; the process's own arguments unless given
+    interrupted : callable  whether Ctrl-C was pressed; compilers turn it into errors of their own
+
+    Returns
+    -------
+    int  exit code: 0 done · 1 a bug · 2 wrong usage or a bad scenario · 3 infeasible · 4 a limit was reached ·
+        5 a file cannot be read or written · 130 interrupted
+    """
+    words = list(sys.argv[1:] if words is None else words)
+    verb, as_json = _verb(words), "--json" in words
+    caught: list[warnings.WarningMessage] = []
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("default")
+            for category in (DeprecationWarning, PendingDeprecationWarning, ResourceWarning):
+                warnings.simplefilter("ignore", category)  # for those who write code
+            answer = _answer(words, interrupted)
+        notes = tuple(Fault("", note.category.__name__, "", str(note.message)) for note in caught)
+        print_answer(verb, Answer(**{**vars(answer), "warnings": (*answer.warnings, *notes)}), as_json=as_json)
+        return answer.exit_code
+    except BrokenPipeError:  # the reader, as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def enter() -> None:
+    """The ``omnisim`` command: ``main`` as a process of its own."""
+    words = sys.argv[1:]
+    os.environ.setdefault("MPLBACKEND", "agg")  # a command draws to files only
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    interrupted = stop_promptly(lambda: print_answer(_verb(words), _interrupted(), as_json="--json" in words))
+    code = main(words, interrupted=interrupted)
+    if code == 130:
+        os._exit(code)  # without waiting for threads
+    sys.exit(code)
+
+
+def _answer(words: list[str], interrupted: Callable[[], bool]) -> Answer:
+    """The answer to a command, whatever happens; ends with an exception only if the reader has gone."""
+    verb = _verb(words)
+    try:
+        job = app(words or ["--help"], standalone_mode=False, prog_name="omnisim")
+        if callable(job):
+            answer: Answer = job()
+            return answer
+        return Answer(exit_code=int(job or 0) if words else UsageError.exit_code)
+    except OmnisimError as error:
+        return Answer(exit_code=error.exit_code, faults=error.faults)
+    except typer.TyperException as error:
+        place = f"omnisim {verb}".strip()
+        fault = Fault(place, "usage", "", " ".join(error.format_message().split()), f"See {place} --help.")
+        return Answer(exit_code=UsageError.exit_code, faults=(fault,))
+    except (KeyboardInterrupt, typer.Abort):
+        return _interrupted()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        return Answer(exit_code=5, faults=(_storage_fault(error),))
+    except MemoryError:
+        return Answer(exit_code=4, faults=(Fault("", "memory", "", "is not enough", "Lower population.size."),))
+    except Exception as error:
+        if interrupted():
+            return _interrupted()
+        if os.environ.get("OMNISIM_DEBUG") == "1":
+            raise
+        return Answer(exit_code=1, faults=(Fault(
+            "omnisim", "bug", f"{type(error).__name__}: {' '.join(str(error).split())}", "is not your fault",
+            "Please report it with the command and its files; OMNISIM_DEBUG=1 shows where."),))
+
+
+def _verb(words: Sequence[str]) -> str:
+    verbs = {command.name for command in app.registered_commands}
+    return next((word for word in words if word in verbs), "")
+
+
+def _interrupted() -> Answer:
+    return Answer(exit_code=130, faults=(Fault("", "run", "", "was interrupted", "Start it again: the same seed gives "
+                                               "the same result."),))
+
+
+def _storage_fault(error: OSError) -> Fault:
+    cures = {errno.ENOSPC: "Free some space.", errno.EACCES: "Choose a place you may write to, or change its rights.",
+             errno.EROFS: "Choose a place you may write to.", errno.EBUSY: "Close what uses it and try again."}
+    return Fault(str(error.filename or "file"), "file", error.strerror or str(error), "must be readable and writable",
+                 cures.get(error.errno or 0, "Check the path."))
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from omnisim import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback(help="Simulate a brand's consumers, channels and stock, day by day.")
+def _about(version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True,
+                                                 callback=_print_version)] = False) -> None:
+    """Options that need no verb; typer calls it before every one."""
+
+
+@app.command("new")
+def new(directory: Annotated[Path, typer.Argument(metavar="DIR")], as_json: Json = False) -> Job:
+    """Write a starter scenario with comments into DIR."""
+    def job() -> Answer:
+        from omnisim.scenario import starter
+
+        files = [str(path) for path in starter.write(directory)]
+        return Answer({"files": files}, lambda console: console.print("\n".join(files), markup=False))
+    return job
+
+
+@app.command("check")
+def check(files: Annotated[list[Path], typer.Argument(metavar="FILE…")],
+          strict: Annotated[bool, typer.Option("--strict", help="Warnings count as faults.")] = False,
+          as_json: Json = False) -> Job:
+    """Name every fault of scenario files at once, and what to beware of."""
+    def job() -> Answer:
+        from omnisim.scenario.load import check_file
+
+        faults, notes, rows = [], [], []
+        for file in files:
+            bad, beware = check_file(file)
+            bad, beware = ([*bad, *beware], []) if strict else (list(bad), list(beware))
+            rows.append({"file": str(file), "faults": len(bad), "warnings": len(beware)})
+            faults += bad
+            notes += beware
+
+        def show(console: Console) -> None:
+            for row in rows:
+                word = f"{row['faults']} faults" if row["faults"] else "ok"
+                console.print(f"{row['file']}: {word}", markup=False)
+        return Answer({"files": rows}, show, UsageError.exit_code if faults else 0, faults, notes)
+    return job
+
+
+@app.command("schema")
+def schema(as_json: Json = False) -> Job:
+    """Print the JSON Schema of a scenario file."""
+    def job() -> Answer:
+        from omnisim.door import schema as scenario_schema
+
+        result = scenario_schema()
+        return Answer(result, lambda console: console.print_json(data=result))
+    return job
+
+
+@app.command("run")
+def run(file: Annotated[Path, typer.Argument(metavar="FILE")], seed: Seed = 1,
+        replications: Annotated[int, typer.Option("--replications", min=1, help="How many runs.")] = 1,
+        lang: Annotated[Literal["en", "zh"] | None,
+                        typer.Option("--lang", help="Language of summary, tables and plots.")] = None,
+        sets: Annotated[list[str] | None, typer.Option("--set", metavar="PATH=VALUE",
+                                                       help="Change one value; may be repeated.")] = None,
+        plan: Annotated[Path | None, typer.Option("--plan", metavar="FILE", help="Budgets and stock to run.")] = None,
+        policy: Annotated[str | None, typer.Option("--policy", metavar="NAME", help="Who decides.")] = None,
+        threads: Threads = None, as_json: Json = False, out: Out = None) -> Job:
+    """Simulate a scenario; write the result directory with --out."""
+    def job() -> Answer:
+        from omnisim import door, results, storage
+        from omnisim.scenario.warn import warnings as warnings_of
+
+        scenario = changed(door.load(file), sets or [])
+        if out is not None:
+            storage.claim_directory(out, results.KIND)  # before the work, not after
+        start = time.monotonic()
+        with progress_bar(scenario.name) as progress:
+            result = door.run(scenario, seed=seed, replications=replications, plan=plan, policy=policy,
+                              threads=threads, progress=progress)
+        result.language = lang or result.language
+        if out is not None:
+            result.save(out, log={"wall_seconds": round(time.monotonic() - start, 3), "host": platform.node()})
+        record = {"scenario": scenario.name, "hash": scenario.hash, "seed": seed, "replications": replications,
+                  "out": None if out is None else str(out), "kpis": records(result.kpis()),
+                  "channels": records(result.channels)}
+        return Answer(record, lambda console: print_summary(console, result, out), warnings=warnings_of(scenario))
+    return job
+
+
+@app.command("calibrate")
+def calibrate(data: Annotated[list[Path], typer.Option("--data", metavar="TABLE", help="The brand's tables (T1, T3): "
+                                                       "CSV or Excel; may be repeated.")],
+              file: Annotated[Path | None, typer.Argument(metavar="[FILE]")] = None, seed: Seed = 1,
+              encoding: Annotated[str | None, typer.Option("--encoding", metavar="NAME",
+                                                           help="Of CSV tables, as gb18030.")] = None,
+              threads: Threads = None, as_json: Json = False, out: Out = None) -> Job:
+    """Fit a scenario to the brand's own tables."""
+    def job() -> Answer:
+        from omnisim import door, storage
+        from omnisim.study.calibrate import KIND
+
+        start = None if file is None else door.load(file)
+        if out is not None:
+            storage.claim_directory(out, KIND)
+        with progress_bar("calibrate") as progress:
+            fit = door.calibrate(data, scenario=start, seed=seed, encoding=encoding, threads=threads, progress=progress)
+        if out is not None:
+            fit.save(out)
+
+        def show(console: Console) -> None:
+            print_frame(console, fit.table, title="fit")
+            if out is not None:
+                console.print(f"→ {out}", markup=False)
+        record = {"seed": seed, "out": None if out is None else str(out), "fit": records(fit.table)}
+        return Answer(record, show, warnings=fit.warnings)
+    return job
+
+
+def changed(scenario: Scenario, sets: Sequence[str]) -> Scenario:
+    """The scenario with the values of ``--set``."""
+    from omnisim.scenario.text import read_value
+
+    changes: dict[str, object] = {}
+    faults = []
+    for words in sets:
+        path, equals, value = (part.strip() for part in words.partition("="))
+        if not equals or not path or path in changes:
+            rule = "must give each path once" if equals and path else "must be PATH=VALUE"
+            faults.append(Fault("--set", words, "", rule, "Write it as --set channels.douyin.budget=2000."))
+            continue
+        try:
+            changes[path] = read_value(value, f"--set {path}")
+        except OmnisimError as error:
+            faults += error.faults
+    if faults:
+        raise UsageError(*faults)
+    return scenario.with_(changes) if changes else scenario

@@ -1,0 +1,262 @@
+"""The verbs of omnisim: what ``import omnisim as om`` offers and what the command line calls.
+
+Names of policies are resolved here and nowhere else. Heavy imports are inside the functions.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
+
+from omnisim.errors import Fault, UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from omnisim.books import Books
+    from omnisim.plan import Plan, Policy
+    from omnisim.results import Result
+    from omnisim.scenario.model import Scenario
+    from omnisim.study.calibrate import Fit
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""Called with what is done and the total, in days or steps."""
+
+
+@runtime_checkable
+class Planned(Protocol):
+    """Anything that carries a plan, as the answers of optimisers do."""
+
+    @property
+    def plan(self) -> Plan:
+        """The plan to run."""
+        ...
+
+
+Choice: TypeAlias = "Plan | Planned | Policy | str | Path"
+"""What a run may be told to do: a plan, its file, or a policy."""
+
+
+def load(path: str | Path) -> Scenario:
+    """Read a scenario file, with its overlays and presets resolved.
+
+    Parameters
+    ----------
+    path : str or Path  a scenario file (YAML)
+
+    Raises
+    ------
+    ScenarioError  with every fault of the file: line, column, value, rule, cure
+    """
+    from omnisim.scenario.load import load as load_scenario
+
+    return load_scenario(Path(path))
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a scenario file, with the unit, range and meaning of every field."""
+    from omnisim.scenario.schema import schema as scenario_schema
+
+    return scenario_schema()
+
+
+def run(scenario: Scenario, *, seed: int = 1, replications: int = 1, replication: int | None = None,
+        plan: Choice | tuple[Choice, ...] | None = None, policy: str | Policy | None = None,
+        threads: int | None = None, orders: Literal["auto", "none"] = "auto",
+        progress: Progress | None = None) -> Result:
+    """Simulate the brand's consumers day by day.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    seed : int  the luck of the run; the same seed gives the same bits
+    replications : int  how many runs; run k of seed s is keyed by (s, k), so seeds never overlap
+    replication : int  run this one replication alone (counted from 0)
+    plan : Plan, its file, an optimiser's answer, a Policy, or a tuple of these  in the place of today's budgets and
+        stock levels; the parts of a tuple must not contradict each other
+    policy : str or Policy  who decides while the days pass; the scenario's own unless given
+    threads : int  processor threads; all there are unless given. The result does not depend on it
+    orders : "auto" or "none"  keep order lines, above a million a sample of consumers; or none
+    progress : callable  told the days done and the days to do
+
+    Raises
+    ------
+    UsageError  for an argument that cannot be accepted
+
+    Examples
+    --------
+    >>> import omnisim as om
+    >>> scenario = om.load("scenarios/brand.yaml")  # doctest: +SKIP
+    >>> om.run(scenario, seed=1).kpis()  # doctest: +SKIP
+    """
+    from omnisim.plan_file import check_plan
+    from omnisim.results import Result
+    from omnisim.run import simulate
+
+    _check_scenario(scenario)
+    numbers = _check_counts(seed, replications, replication, threads)
+    what, who = resolve(scenario, plan, policy)
+    if what is not None:
+        check_plan(what, scenario)
+    books = []
+    for done, number in enumerate(numbers):
+        books.append(simulate(scenario, seed=seed, replication=number, plan=what, policy=who,
+                              threads=threads or available_threads(), orders=orders,
+                              read=_reader(scenario), progress=_part(progress, done, len(numbers))))
+    return Result(scenario, books, seed=seed, replications=numbers, plan=what)
+
+
+def calibrate(tables: str | Path | Iterable[str | Path], *, scenario: Scenario | None = None, seed: int = 1,
+              encoding: str | None = None, threads: int | None = None, progress: Progress | None = None) -> Fit:
+    """Fit a scenario to the brand's own tables.
+
+    Parameters
+    ----------
+    tables : path or paths  channel status (T1) and, if there is one, daily monitoring (T3); CSV or Excel
+    scenario : Scenario  where to start from; the catalogue's presets unless given
+    seed : int  the luck of the fitting runs
+    encoding : str  of CSV files that are not UTF-8, as "gb18030"
+    threads : int  processor threads; all there are unless given
+    progress : callable  told the steps done and the steps to do
+
+    Raises
+    ------
+    UsageError  with every fault of the tables, or if they cannot be fitted
+    """
+    from omnisim.study.brand_tables import read_tables
+
+    if scenario is not None:
+        _check_scenario(scenario)
+    _check_counts(seed, 1, None, threads)
+    paths = [tables] if isinstance(tables, str | Path) else list(tables)
+    brand = read_tables(paths, encoding=encoding)
+    if not brand.status:
+        raise UsageError(Fault("--data", "tables", ", ".join(str(path) for path in paths) or "none",
+                               "must hold a channel status table (T1)", "Add the brand's monthly table."))
+    from omnisim.study.calibrate import fit
+
+    return fit(brand, scenario=scenario, seed=seed, threads=threads or available_threads(), progress=progress)
+
+
+def resolve(scenario: Scenario, plan: Choice | tuple[Choice, ...] | None,
+            policy: str | Policy | None) -> tuple[Plan | None, Policy]:
+    """The one plan (or none) and the one policy that a run gets.
+
+    Raises
+    ------
+    UsageError  for names that are not known, parts that contradict each other, and things that are neither
+    """
+    from omnisim.policies import find_policy
+
+    plans: list[Plan] = []
+    policies: list[Policy] = [] if policy is None else [_policy(policy)]
+    parts: tuple[Choice, ...] = plan if isinstance(plan, tuple) else () if plan is None else (plan,)
+    for part in parts:
+        if not isinstance(part, str) and callable(getattr(part, "review", None)):
+            policies.append(_policy(part))  # type: ignore[arg-type]  # it has a review
+        else:
+            plans.append(_plan(part))
+    if len(policies) > 1:
+        names = " and ".join(repr(one.name) for one in policies)
+        raise UsageError(Fault("plan", "policy", names, "must be one policy", "Give one of them."))
+    chosen = policies[0] if policies else find_policy(scenario.policy.name)
+    return (merge(plans) if plans else None), chosen
+
+
+def merge(plans: list[Plan]) -> Plan:
+    """One plan out of several; what two of them say about the same channel or article must agree.
+
+    Raises
+    ------
+    UsageError  naming every channel and article that they disagree on
+    """
+    from omnisim.plan import Plan
+
+    days = tuple(sorted({day for plan in plans for day in plan.first_days}))
+    budgets: dict[str, tuple[int, ...]] = {}
+    levels: dict[str, int] = {}
+    faults = []
+    for plan in plans:
+        for channel, cents in plan.budgets.items():
+            spread = tuple(cents[sum(day >= first for first in plan.first_days) - 1] for day in days)
+            if budgets.setdefault(channel, spread) != spread:
+                faults.append(f"budgets.{channel}")
+        for sku, level in plan.base_stock.items():
+            if levels.setdefault(sku, level) != level:
+                faults.append(f"base_stock.{sku}")
+    if faults:
+        raise UsageError(*(Fault("plan", what, "two figures", "the plans given must agree",
+                                 "Take it out of one of them.") for what in faults))
+    return Plan(days, budgets, levels)
+
+
+def available_threads() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _reader(scenario: Scenario) -> Callable[[Books, str], pd.DataFrame]:
+    """Makes the tables that a policy asks for out of the books so far."""
+    from omnisim.results import Result
+
+    return lambda books, table: Result(scenario, [books]).table(table)
+
+
+def _plan(part: object) -> Plan:
+    from omnisim.plan import Plan
+
+    if isinstance(part, Plan):
+        return part
+    if isinstance(part, str | Path):
+        from omnisim.plan_file import load_plan
+
+        return load_plan(part)
+    if isinstance(part, Planned) and isinstance(part.plan, Plan):
+        return part.plan
+    raise UsageError(Fault("plan", "plan", type(part).__name__, "must be a Plan, a plan file or a Policy",
+                           "Use om.Plan(budgets=…), or plan=None for today's."))
+
+
+def _policy(policy: str | Policy) -> Policy:
+    from omnisim.policies import find_policy
+
+    if isinstance(policy, str):
+        return find_policy(policy)
+    if callable(getattr(policy, "review", None)) and isinstance(getattr(policy, "name", None), str):
+        return policy
+    raise UsageError(Fault("policy", "policy", type(policy).__name__, "must be a name, or have a name and a review",
+                           "See om.Policy."))
+
+
+def _check_scenario(scenario: object) -> None:
+    from omnisim.scenario.model import Scenario
+
+    if not isinstance(scenario, Scenario):
+        got = repr(str(scenario)) if isinstance(scenario, str | Path) else type(scenario).__name__
+        raise UsageError(Fault("run", "scenario", got, "must be a Scenario, not a file or another thing",
+                               "Use om.run(om.load(path))."))
+
+
+def _check_counts(seed: int, replications: int, replication: int | None, threads: int | None) -> list[int]:
+    """The numbers of the replications to run."""
+    faults = []
+    for name, value, least in (("seed", seed, 0), ("replications", replications, 1), ("replication", replication, 0),
+                               ("threads", threads, 1)):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not least <= value < 2**32):
+            faults.append(Fault("run", name, repr(value), f"must be a whole number from {least} to 4,294,967,295",
+                                "Correct it."))
+    if not faults and replication is not None and replications != 1:
+        faults.append(Fault("run", "replication", str(replication), "is one replication run alone",
+                            "Leave replications out."))
+    if faults:
+        raise UsageError(*faults)
+    return [replication] if replication is not None else list(range(replications))
+
+
+def _part(progress: Progress | None, done: int, parts: int) -> Progress | None:
+    """Progress of one part out of several, told as progress of the whole."""
+    if progress is None or parts == 1:
+        return progress
+    return lambda days, total: progress(done * total + days, parts * total)

@@ -1,0 +1,170 @@
+"""What the command line shows: tables, progress and faults for people, or one JSON object for programs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omnisim.errors import SHOWN, Fault
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console
+
+    from omnisim.results import Result
+
+PATIENCE = 0.7
+"""Seconds after Ctrl-C before a computation that does not stop by itself is stopped."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a verb has to say.
+
+    Parameters
+    ----------
+    result : object  for ``--json``
+    show : callable  prints the result for people
+    exit_code : int
+    faults, warnings : sequence of Fault
+    """
+
+    result: object = None
+    show: Callable[[Console], None] | None = None
+    exit_code: int = 0
+    faults: Sequence[Fault] = ()
+    warnings: Sequence[Fault] = ()
+
+
+def print_answer(verb: str, answer: Answer, *, as_json: bool) -> None:
+    """Print the answer: with ``as_json`` one object on standard output and nothing else there."""
+    for kind, notes in (("", answer.faults), ("warning: ", answer.warnings)):
+        for note in notes[:SHOWN]:
+            print(f"{kind}{note}", file=sys.stderr)  # noqa: T201  # this is where omnisim prints
+        if len(notes) > SHOWN:
+            print(f"{kind}… and {len(notes) - SHOWN} more.", file=sys.stderr)  # noqa: T201  # as above
+    if as_json:
+        record = {"verb": verb, "exit_code": answer.exit_code, "result": answer.result,
+                  "warnings": [asdict(note) for note in answer.warnings],
+                  "errors": [asdict(fault) for fault in answer.faults]}
+        sys.stdout.write(json.dumps(record, ensure_ascii=True, allow_nan=False, default=str) + "\n")
+    elif answer.show is not None:
+        from rich.console import Console
+
+        answer.show(Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120, highlight=False))
+    sys.stdout.flush()
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table for JSON; what is not a number becomes null."""
+    rows = json.loads(frame.to_json(orient="records", date_format="iso", double_precision=15))
+    return list(rows)
+
+
+def print_summary(console: Console, result: Result, out: Path | None) -> None:
+    """Print the main figures of a run, and where the rest lies."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=escape(result.heading()), title_justify="left", show_header=False)
+    table.add_column(justify="left")
+    table.add_column(justify="right")
+    table.add_column(justify="right")
+    for cells in result.summary_rows():
+        table.add_row(*(escape(cell) for cell in cells))
+    console.print(table)
+    if out is not None:
+        console.print(f"→ {out}", markup=False)
+
+
+def print_frame(console: Console, frame: pd.DataFrame, *, title: str = "") -> None:
+    """Print a table, numbers to the right with thousands separated."""
+    from rich.table import Table
+
+    table = Table(title=title or None, title_justify="left")
+    for name in frame.columns:
+        is_text = frame[name].map(lambda cell: isinstance(cell, str)).any()
+        table.add_column(str(name), justify="left" if is_text else "right", overflow="fold")
+    for row in frame.itertuples(index=False):
+        table.add_row(*(plain_cell(cell) for cell in row))
+    console.print(table)
+
+
+def plain_cell(cell: object) -> str:
+    """A table's cell as text: 126,000 · 120.5 · 0.021 · – for nothing."""
+    from rich.markup import escape
+
+    if isinstance(cell, float) or hasattr(cell, "dtype"):
+        number = float(str(cell))
+        if not math.isfinite(number):
+            return "–"
+        digits = 0 if number == round(number) or abs(number) >= 1000 else 2 if abs(number) >= 1 else 4
+        return f"{number:,.{digits}f}"
+    if isinstance(cell, int):
+        return f"{cell:,}"
+    return "–" if cell is None else escape(str(cell))
+
+
+@contextlib.contextmanager
+def progress_bar(label: str) -> Iterator[Callable[[int, int], None] | None]:
+    """A bar with the time left on standard error if that is a terminal, else nothing."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=None)
+
+        def report(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        yield report
+
+
+def stop_promptly(last_words: Callable[[], None]) -> Callable[[], bool]:
+    """Make Ctrl-C end the process within a second, even while compiled code keeps Python from noticing it.
+
+    Returns
+    -------
+    Whether Ctrl-C was pressed
+
+    Notes
+    -----
+    Python sees the interrupt only between two of its own instructions. The operating system's signal also writes a
+    byte to a pipe, whatever Python does; a thread waits for it, gives the ordinary way a moment, and then ends the
+    process with code 130. Files appear under their names only when complete, so nothing half-written is left.
+    """
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    pressed = threading.Event()
+
+    def interrupt(number: int, frame: object) -> None:
+        pressed.set()
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
+
+    def watch() -> None:
+        while os.read(reading, 1) != bytes([signal.SIGINT]):
+            pass
+        time.sleep(PATIENCE)
+        with contextlib.suppress(Exception):
+            last_words()
+        os._exit(130)
+
+    threading.Thread(target=watch, daemon=True, name="interrupt").start()
+    return pressed.is_set
