@@ -9,6 +9,7 @@ the population changes no draw of anything else.
 from __future__ import annotations
 
 import hashlib
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray

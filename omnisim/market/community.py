@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from omnisim.compiled import inner, kernel
 from omnisim.books import GROUPS, MEASURE
+from omnisim.compiled import inner, kernel
 from omnisim.market.consumers import NEVER, S_B, S_D, S_M, SEAT, Consumers
 from omnisim.market.journey import SHARE_CLICK, Today, lift_bound
 from omnisim.market.moves import move

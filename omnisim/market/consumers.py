@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from omnisim.compiled import inner, kernel
 from omnisim.market.rules import Rules
-from omnisim.portable import OCTAVES, STEPS, chance, log, quantile
+from omnisim.portable import log, quantile
 from omnisim.streams import spread, unit, words
 from omnisim.vocabulary import STATE_INDEX
 

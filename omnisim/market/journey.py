@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from omnisim.compiled import inner, kernel
 from omnisim.books import GROUPS, MEASURE, MEASURES, SEGMENT
+from omnisim.compiled import inner, kernel
 from omnisim.market.consumers import (
     ALIVE,
     CUSTOMER,
@@ -37,6 +37,8 @@ from omnisim.market.moves import (
     time_out,
 )
 from omnisim.market.rules import (
+    CHANNELS,
+    FLOWS,
     FROM_DIRECT,
     FROM_FOLLOW,
     FROM_IMPRESSION,
@@ -48,8 +50,6 @@ from omnisim.market.rules import (
     FROM_SEARCH,
     FROM_SEED,
     FROM_SHARE,
-    CHANNELS,
-    FLOWS,
     NEW_USER_GAP,
     SEGMENTS,
     VISIT_DAYS,

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from omnisim.compiled import inner, kernel
 from omnisim.books import GROUPS, MEASURE, ORDER_DTYPE, SEGMENT
+from omnisim.compiled import inner, kernel
 from omnisim.market.consumers import (
     ALIVE,
     CUSTOMER,
@@ -47,7 +47,7 @@ RETURNED, RETURNS, GOODS = MEASURE["returned_orders"], MEASURE["returns"], MEASU
 COMMISSION, PAYMENT, LOGISTICS = MEASURE["commission"], MEASURE["payment_fee"], MEASURE["logistics"]
 SERVICE, MEDIA = MEASURE["service"], MEASURE["media"]
 SEGMENT_ORDERS, SEGMENT_GMV, SEGMENT_FIRST = (SEGMENT.index(name) for name in ("orders", "gmv", "new_customers"))
-assert SEGMENT_VISITS == SEGMENT.index("visits")
+assert SEGMENT.index("visits") == SEGMENT_VISITS
 MOST_UNITS = 100_000
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from omnisim.compiled import kernel
 from omnisim.books import STOCK
+from omnisim.compiled import kernel
 
 Ints = NDArray[np.int64]
 
