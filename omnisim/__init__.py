@@ -6,9 +6,7 @@ quick.
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -54,17 +52,6 @@ _HOMES = {
     "Result": "results",
     "Scenario": "scenario.model",
 }
-
-
-class _Door(ModuleType):
-    """Keeps ``om.run`` the verb: importing the module ``omnisim.run`` would put the module in its place."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if name not in _HOMES or not isinstance(value, ModuleType):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Door
 
 
 def __getattr__(name: str) -> object:

@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
-from numba import njit
+from collections.abc import Callable
+from typing import Any
 
-kernel = njit(cache=True, nogil=True)
-"""A function that Python calls; it releases the interpreter lock."""
+import numba
+from numba.core.types import unliteral
 
-inner = njit(cache=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False)
-"""A function that only kernels call, and that makes no arrays.
+njit: Any = numba.njit
 
-Without reference counts: the kernel that calls it holds the arrays, and counting some sixty of them at each call
-would take far longer than the work itself. Without wrappers: nobody outside calls it, and they take long to compile.
-"""
+
+def _once(compiled: Any) -> Any:
+    """Compile a callee for the types of its arguments, not again for each constant that a caller writes."""
+    template = compiled.get_call_template
+    compiled.get_call_template = lambda args, names: template(
+        tuple(unliteral(kind) for kind in args), {name: unliteral(kind) for name, kind in names.items()})
+    return compiled
+
+
+def formula(function: Callable[..., Any]) -> Any:
+    """A function of numbers and tables, called from kernels and from Python alike."""
+    return _once(njit(cache=True, _nrt=False)(function))
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """A function that Python calls; it releases the interpreter lock and may make arrays."""
+    return _once(njit(cache=True, nogil=True)(function))
+
+
+def inner(function: Callable[..., Any]) -> Any:
+    """A function that only kernels call, and that makes no arrays.
+
+    Without reference counts: the kernel that calls it holds the arrays, and counting them at each call would take
+    longer than the work itself. Without wrappers: nobody outside calls it, and they take long to compile.
+    """
+    return _once(njit(cache=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False)(function))

@@ -93,7 +93,7 @@ def run(scenario: Scenario, *, seed: int = 1, replications: int = 1, replication
     """
     from omnisim.plan_file import check_plan
     from omnisim.results import Result
-    from omnisim.run import simulate
+    from omnisim.simulation import simulate
 
     _check_scenario(scenario)
     numbers = _check_counts(seed, replications, replication, threads)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from omnisim.compiled import formula, kernel
 
 LN2_HIGH = 0.6931471803691238
 LN2_LOW = 1.9082149292705877e-10
@@ -18,7 +19,7 @@ STEPS = 64
 OCTAVES = 40
 
 
-@njit(cache=True)
+@formula
 def exp(x: float) -> float:
     """e^x for any finite x, to about one unit in the last place; 0 below -700, e^700 above 700."""
     if x < -700.0:
@@ -36,7 +37,7 @@ def exp(x: float) -> float:
     return math.ldexp((low + r4 * middle) + (r4 * r4) * (high + r4 * top), int(k))
 
 
-@njit(cache=True)
+@formula
 def log(x: float) -> float:
     """Natural logarithm of x > 0; -1e308 for 0."""
     if x <= 0.0:
@@ -53,22 +54,22 @@ def log(x: float) -> float:
     return k * LN2_HIGH + (2.0 * s * total + k * LN2_LOW)
 
 
-@njit(cache=True)
-def chance(hazard: float) -> float:
+@formula
+def chance(hazard):
     """Probability 1 - e^-h that at least one event of a Poisson process with mean h ≥ 0 happens."""
     if hazard < 1e-5:
         return hazard - 0.5 * hazard * hazard
     return 1.0 - exp(-hazard)
 
 
-@njit(cache=True)
-def logistic(z: float) -> float:
+@formula
+def logistic(z):
     """Probability 1 / (1 + e^-z) of log-odds z."""
     return 1.0 / (1.0 + exp(-z))
 
 
-@njit(cache=True)
-def log_gamma(a: float) -> float:
+@formula
+def log_gamma(a):
     """log Γ(a) for a > 0, by Stirling's series after shifting a above 12."""
     shift = 0.0
     while a < 12.0:
@@ -79,7 +80,7 @@ def log_gamma(a: float) -> float:
     return (a - 0.5) * log(a) - a + 0.9189385332046727 + series - shift
 
 
-@njit(cache=True)
+@formula
 def gamma_tails(a: float, x: float) -> tuple[float, float]:
     """P(X ≤ x) and P(X > x) of a Gamma variable with shape a and scale 1 (series; continued fraction beyond a + 1)."""
     if x <= 0.0:
@@ -110,7 +111,7 @@ def gamma_tails(a: float, x: float) -> tuple[float, float]:
     return 1.0 - front * h, front * h
 
 
-@njit(cache=True)
+@formula
 def _beta_fraction(a: float, b: float, x: float) -> float:
     c = 1.0
     d = 1.0 / (1.0 - (a + b) * x / (a + 1.0))
@@ -129,7 +130,7 @@ def _beta_fraction(a: float, b: float, x: float) -> float:
     return h
 
 
-@njit(cache=True)
+@formula
 def beta_tails(a: float, b: float, x: float) -> tuple[float, float]:
     """P(X ≤ x) and P(X > x) of a Beta(a, b) variable (continued fraction on the side where it converges)."""
     if x <= 0.0:
@@ -144,7 +145,7 @@ def beta_tails(a: float, b: float, x: float) -> tuple[float, float]:
     return 1.0 - high, high
 
 
-@njit(cache=True)
+@formula
 def _invert(a: float, b: float, upper: bool, tail: float) -> float:
     """Point whose lower (or upper) tail is given, by bisection in x; b = 0 means Gamma(a), else Beta(a, b)."""
     low, high = 0.0, 1.0
@@ -164,7 +165,7 @@ def _invert(a: float, b: float, upper: bool, tail: float) -> float:
     return 0.5 * (low + high)
 
 
-@njit(cache=True)
+@kernel
 def quantile_table(a: float, b: float) -> NDArray[np.float64]:
     """Quantiles of Gamma(a) (b = 0; mean a) or Beta(a, b) on a grid that is fine in both tails.
 
@@ -182,8 +183,8 @@ def quantile_table(a: float, b: float) -> NDArray[np.float64]:
     return table
 
 
-@njit(cache=True, _nrt=False)
-def quantile(table: NDArray[np.float64], u: float) -> float:
+@formula
+def quantile(table, u):
     """Quantile at probability u in (0, 1), linear in the tail between grid points (relative error about 1e-5)."""
     side = 0 if u < 0.5 else 1
     tail = u if side == 0 else 1.0 - u

@@ -11,8 +11,9 @@ from __future__ import annotations
 import hashlib
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from omnisim.compiled import formula, kernel, njit
 
 M0 = np.uint64(0xD2511F53)
 M1 = np.uint64(0xCD9E8D57)
@@ -49,7 +50,7 @@ def key(seed: int, replication: int, decision: str, channel: str = "") -> Key:
 
 
 @njit(inline="always")
-def philox(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
+def philox(c0, c1, c2, c3, k0, k1):
     """Four 32-bit words (in uint64) for a counter and a key, ten rounds."""
     for _ in range(10):
         p0 = M0 * c0
@@ -65,15 +66,15 @@ def philox(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
     return c0, c1, c2, c3
 
 
-@njit(cache=True)
-def words(k, consumer, day, level):  # type: ignore[no-untyped-def]
+@formula
+def words(k, consumer, day, level):
     """Four 32-bit words for one consumer on one day; `level` ≥ 1 tells further decisions of the same key apart."""
     return philox(np.uint64(consumer) & LOW, np.uint64(day + DAY_ZERO), np.uint64(level), np.uint64(consumer) >> S32,
                   k & LOW, k >> S32)
 
 
-@njit(cache=True)
-def hashes(k, consumers, day, level):  # type: ignore[no-untyped-def]
+@kernel
+def hashes(k, consumers, day, level):
     """One 32-bit word for each of many consumers, as int64."""
     found = np.empty(consumers.size, np.int64)
     for n in range(consumers.size):
@@ -82,14 +83,14 @@ def hashes(k, consumers, day, level):  # type: ignore[no-untyped-def]
     return found
 
 
-@njit(cache=True)
-def unit(word):  # type: ignore[no-untyped-def]
+@formula
+def unit(word):
     """A 32-bit word as a number in (0, 1), never 0 or 1."""
     return (np.float64(word) + 0.5) * 2.3283064365386963e-10
 
 
-@njit(cache=True)
-def fill(out, chunk, day, k):  # type: ignore[no-untyped-def]
+@formula
+def fill(out, chunk, day, k):
     """The 16-bit scan draws of one chunk of consumers on one day, into `out` (uint16, CHUNK)."""
     mask = np.uint64(0xFFFF)
     first = np.uint64(chunk) * np.uint64(LANE)
@@ -106,14 +107,14 @@ def fill(out, chunk, day, k):  # type: ignore[no-untyped-def]
         out[7 * LANE + b] = np.uint16(c3 >> S16)
 
 
-@njit(cache=True)
-def refine(coarse, fine):  # type: ignore[no-untyped-def]
+@formula
+def refine(coarse, fine):
     """A 32-bit draw in (0, 1) whose first 16 bits are the scan draw: it lies below any bound the scan draw misses."""
     return unit((np.uint64(coarse) << S16) | (np.uint64(fine) & np.uint64(0xFFFF)))
 
 
-@njit(cache=True)
-def spread(k, i):  # type: ignore[no-untyped-def]
+@formula
+def spread(k, i):
     """A number in (0, 1) for consumer i, evenly spread over consumers: a Weyl sequence with a keyed start.
 
     The average over any run of consumers is closer to the mean than independent draws would be.
@@ -123,8 +124,8 @@ def spread(k, i):  # type: ignore[no-untyped-def]
     return (np.float64(x >> np.uint64(11)) + 0.5) * 1.1102230246251565e-16
 
 
-@njit(cache=True)
-def neighbour(k, consumer, place, size):  # type: ignore[no-untyped-def]
+@formula
+def neighbour(k, consumer, place, size):
     """The consumer in one place of another's list of neighbours: a hash, so the social graph takes no memory."""
     w, _, _, _ = words(k, consumer, 0, 1 + place)
     other = np.int64((w * np.uint64(size - 1)) >> S32)

@@ -26,7 +26,7 @@ LAYERS = (  # a room may import from the rows below its own, and from itself
     {"measure", "plots"},
     {"canvas"},  # what plots are drawn on
     {"fonts"},
-    {"run"},
+    {"simulation"},
     {"market", "supply"},
     {"ledger", "plan_file"},
     {"response", "books"},

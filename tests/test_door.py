@@ -41,10 +41,10 @@ def simulate(scenario: Any, **options: Any) -> dict[str, Any]:
 def no_simulation(monkeypatch: pytest.MonkeyPatch) -> None:
     CALLS.clear()
     monkeypatch.setattr(plan_file, "check_plan", lambda plan, scenario: None)
-    run, results = ModuleType("omnisim.run"), ModuleType("omnisim.results")
+    run, results = ModuleType("omnisim.simulation"), ModuleType("omnisim.results")
     run.simulate = simulate  # type: ignore[attr-defined]
     results.Result = FakeResult  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "omnisim.run", run)
+    monkeypatch.setitem(sys.modules, "omnisim.simulation", run)
     monkeypatch.setitem(sys.modules, "omnisim.results", results)
 
 

@@ -7,7 +7,7 @@ import pytest
 from building import channel, scenario
 from scipy import optimize, special, stats
 
-from omnisim import run
+from omnisim import simulation
 from omnisim.books import MEASURE, ORIGINS
 from omnisim.market.market import open_market
 
@@ -46,7 +46,7 @@ def refit(books, n: int) -> dict[str, float]:
 
 def test_bgnbd_refit_recovers_the_parameters_within_ten_percent() -> None:
     n = 200_000
-    found = refit(run.simulate(customers_only(n), seed=3), n)
+    found = refit(simulation.simulate(customers_only(n), seed=3), n)
     for name, true in REPURCHASE.items():
         assert found[name] == pytest.approx(true, rel=0.10), found
 
@@ -54,7 +54,7 @@ def test_bgnbd_refit_recovers_the_parameters_within_ten_percent() -> None:
 def test_repeat_share_matches_bgnbd() -> None:
     """P(at least one repeat in t) = 1 - (α / (α + t))^r."""
     n = 100_000
-    books = run.simulate(customers_only(n), seed=5)
+    books = simulation.simulate(customers_only(n), seed=5)
     share = np.unique(books.orders["consumer"]).size / n
     expected = 1 - (125.0 / (125.0 + 365.5)) ** 0.2426
     assert abs(share - expected) < 4 * np.sqrt(expected * (1 - expected) / n)
@@ -65,12 +65,12 @@ def test_referral_multiplies_customers_by_one_over_one_minus_k(k: float) -> None
     """A branching process: total = n0 / (1 - K), for n0 at most 0.2 % of the population."""
     totals, firsts = [], []
     for seed in range(20):
-        books = run.simulate(scenario(
+        books = simulation.simulate(scenario(
             horizon={"days": 70, "warm_up": 0}, population={"size": 250_000, "renewal": 0.0},
             channels={"shop": channel(budget=24.0, click_share=1.0, intercept=0.0)},
             referral={"share_rate": 1.0, "invitations": 2, "acceptance": k / 2, "advocates": 0.0},
             brand={"age": 0.0, "new_customers": 0.0, "loop": {"repurchase": False}}), seed=seed,
-            plan=run.Plan(first_days=(0, 1), budgets={"shop": (2400, 0)}))
+            plan=simulation.Plan(first_days=(0, 1), budgets={"shop": (2400, 0)}))
         origin = books.orders["origin"]
         first = int((origin != ORIGINS.index("referral")).sum())
         assert 0 < first <= 0.002 * 250_000
@@ -84,7 +84,7 @@ def test_referral_multiplies_customers_by_one_over_one_minus_k(k: float) -> None
 def test_exposures_match_their_expectation() -> None:
     """Each consumer is reached with probability 1 - exp(-ρ θ), ρ = impressions / audience."""
     s = scenario(channels={"shop": channel(budget=60.0)}, horizon={"days": 30, "warm_up": 0})
-    books = run.simulate(s, seed=2)
+    books = simulation.simulate(s, seed=2)
     market = open_market(s, 2, 0, [(0, s.population.size)])
     theta = market.consumers.affinity.astype(float)
     p = -np.expm1(-2000.0 / theta.sum() * theta)

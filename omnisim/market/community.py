@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from omnisim.books import GROUPS, MEASURE
 from omnisim.compiled import inner, kernel
 from omnisim.market.consumers import NEVER, S_B, S_D, S_M, SEAT, Consumers
-from omnisim.market.journey import SHARE_CLICK, Today, lift_bound
+from omnisim.market.day import Today
+from omnisim.market.journey import SHARE_CLICK
 from omnisim.market.moves import move
 from omnisim.market.orders import advocate
 from omnisim.market.rules import Rules
+from omnisim.market.visits import lift_bound
 from omnisim.streams import neighbour, unit, words
 
 JOINS, LEAVES, MEDIA = MEASURE["joins"], MEASURE["leaves"], MEASURE["media"]
@@ -28,7 +30,7 @@ class Seats(NamedTuple):
 
 
 @kernel
-def give_seats(c: Consumers, r: Rules, t: Today, counts, seats: Seats, joins):  # type: ignore[no-untyped-def]
+def give_seats(c: Consumers, r: Rules, t: Today, counts, seats: Seats, joins):
     """Give free seats to those who ask, in the order of settlement; who finds none may ask again another time."""
     for n in range(joins.shape[0]):
         i = joins[n, 0]
@@ -46,20 +48,20 @@ def give_seats(c: Consumers, r: Rules, t: Today, counts, seats: Seats, joins):  
 
 
 @kernel
-def prompt_members(c: Consumers, r: Rules, members, day):  # type: ignore[no-untyped-def]
+def prompt_members(c: Consumers, r: Rules, members, day):
     """Let messages reach those who sit in the groups when the first day begins."""
     for i in members:
         lift_bound(c, r, i, r.community, day)
 
 
 @kernel
-def live_in_groups(c: Consumers, r: Rules, t: Today, counts, seats: Seats, shares, budget, news):  # type: ignore[no-untyped-def]
+def live_in_groups(c: Consumers, r: Rules, t: Today, counts, seats: Seats, shares, luck, bar, news):
     """Members pass links on and some leave. Draws `private` (level 1), `refer` (levels 5 and up) for the readers.
 
     Parameters
     ----------
     shares : int64 (s,)  members whose visit today made them pass a link on
-    budget : int [cents]  pays rewarded shares at `share_reward` each; what is left over stays unspent
+    luck : int64 (taken,)  a draw of each member; those with at most `bar` get a reward for passing a link on
     news : int64  written: readers who open a link tomorrow, neighbours whom advocates reach
 
     Returns
@@ -70,21 +72,14 @@ def live_in_groups(c: Consumers, r: Rules, t: Today, counts, seats: Seats, share
     for n in range(shares.size):
         n_news = _pass_on(c, r, t, counts, shares[n], 0, news, n_news)
     taken = seats.taken[0]
-    luck = np.empty(taken)
-    for n in range(taken):
-        _, w1, _, _ = words(r.key_private, seats.holders[n], t.day, 1)
-        luck[n] = unit(w1)
-    # exactly as many members as the money pays, those of least luck: the budget is never exceeded
-    wanted = min(taken, budget // (r.share_reward * counts.scale))
-    bar = np.partition(luck, wanted - 1)[wanted - 1] if wanted > 0 else -1.0
     left = 0
     for n in range(taken):
         i = seats.holders[n]
-        w0, _, _, _ = words(r.key_private, i, t.day, 1)
+        w, _, _, _ = words(r.key_private, i, t.day, 1)
         if luck[n] <= bar:
             counts.tally[i % GROUPS, r.community, MEDIA] -= r.share_reward * counts.scale
             n_news = _pass_on(c, r, t, counts, i, 1, news, n_news)
-        if unit(w0) < r.leave:
+        if unit(w) < r.leave:
             c.people[i].flags &= ~np.uint8(SEAT)
             counts.tally[i % GROUPS, r.community, LEAVES] += counts.scale
             if c.people[i].stage == S_D:
@@ -97,7 +92,7 @@ def live_in_groups(c: Consumers, r: Rules, t: Today, counts, seats: Seats, share
 
 
 @inner
-def _pass_on(c: Consumers, r: Rules, t: Today, counts, i, rewarded, news, n_news):  # type: ignore[no-untyped-def]
+def _pass_on(c: Consumers, r: Rules, t: Today, counts, i, rewarded, news, n_news):
     """One link reaches the readers of one member; the sender may turn advocate."""
     w, start, _, _ = words(r.key_refer, i, t.day, 5 + rewarded)
     for j in range(r.readers):

@@ -79,7 +79,7 @@ def allocate(n: int, channels: int) -> Consumers:
 
 
 @inner
-def ceil16(hazard):  # type: ignore[no-untyped-def]
+def ceil16(hazard):
     """A hazard as an upper bound in 1/65536, at most 65535 (which always hits)."""
     if hazard <= 0.0:
         return np.uint16(0)
@@ -87,21 +87,21 @@ def ceil16(hazard):  # type: ignore[no-untyped-def]
 
 
 @inner
-def purchase_rate(r: Rules, i):  # type: ignore[no-untyped-def]
+def purchase_rate(r: Rules, i):
     """Purchase rate of consumer i [1/day]: Gamma(r) / alpha, drawn from the consumer's own key."""
-    w, v, _, _ = words(r.key_person, i, 0, 2)
+    w, _, _, _ = words(r.key_person, i, 0, 2)
     return quantile(r.rate_quantiles, unit(w)) / r.rate_scale
 
 
 @inner
-def lapse_chance(r: Rules, i):  # type: ignore[no-untyped-def]
+def lapse_chance(r: Rules, i):
     """Probability that consumer i lapses after a repeat order: Beta(a, b), drawn from the consumer's own key."""
-    w, v, _, _ = words(r.key_person, i, 0, 2)
-    return quantile(r.lapse_quantiles, unit(v))
+    _, w, _, _ = words(r.key_person, i, 0, 2)
+    return quantile(r.lapse_quantiles, unit(w))
 
 
 @kernel
-def settle_in(c: Consumers, r: Rules, low, high):  # type: ignore[no-untyped-def]
+def settle_in(c: Consumers, r: Rules, low, high):
     """Give consumers low ≤ i < high their segment, affinity, platforms and history as customers.
 
     Draws from the keys `person` and `reach`. The history is BG/NBD run exactly: first orders spread evenly over the
@@ -129,7 +129,7 @@ def settle_in(c: Consumers, r: Rules, low, high):  # type: ignore[no-untyped-def
 
 
 @inner
-def _live_until_today(c: Consumers, r: Rules, i, u):  # type: ignore[no-untyped-def]
+def _live_until_today(c: Consumers, r: Rules, i, u):
     """BG/NBD from the first order to the day before the first simulated one."""
     p = c.people[i]
     rate = purchase_rate(r, i)
@@ -173,15 +173,15 @@ def _live_until_today(c: Consumers, r: Rules, i, u):  # type: ignore[no-untyped-
 
 
 @inner
-def lift_need(c: Consumers, r: Rules, i):  # type: ignore[no-untyped-def]
-    """Set the bound of a live customer's need: the own rate times everything that can raise it for longer than a day."""
+def lift_need(c: Consumers, r: Rules, i):
+    """Set the bound of a live customer's need: the own rate times all that can raise it for longer than a day."""
     if r.repeats:
         c.need[i] = ceil16(purchase_rate(r, i) * (1.0 + r.member_uplift) / r.member_norm * (1.0 + r.interest_uplift)
                            * (1.0 + r.touch))
 
 
 @inner
-def pick_channel(r: Rules, uses, u):  # type: ignore[no-untyped-def]
+def pick_channel(r: Rules, uses, u):
     """A channel that sells and that the consumer uses, by repeat weight; any that sells if none is used."""
     total = 0.0
     for k in range(r.channels):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 from omnisim.books import MEASURE
 from omnisim.market import community, journey, orders
 from omnisim.market.consumers import ALIVE, NEVER, S_B, S_D, S_M, S_X, SEAT, Consumers, allocate, settle_in
-from omnisim.market.journey import (
+from omnisim.market.day import (
     CHANNEL,
     CONSUMER,
     DEMAND,
@@ -24,6 +26,7 @@ from omnisim.market.journey import (
     SHARE,
     Counts,
     Today,
+    empty_counts,
 )
 from omnisim.market.moves import SOURCE, TARGET
 from omnisim.market.reach import Media, open_media, sum_affinity
@@ -85,9 +88,9 @@ class Market:
         edges = [low for low, _ in self.parts[1:]]
         split = np.searchsorted(self.news[:, 0], edges)
         news = np.split(self.news, split)
-        counts = [journey.empty_counts(self.rules) for _ in self.parts]
-        tasks = [(self.consumers, rules, today, counts[n], np.ascontiguousarray(news[n]), low, high, self.renewal)
-                 for n, (low, high) in enumerate(self.parts)]
+        counts = [empty_counts(self.rules) for _ in self.parts]
+        tasks: list[Any] = [(self.consumers, rules, today, counts[n], np.ascontiguousarray(news[n]), low, high, self.renewal)
+                            for n, (low, high) in enumerate(self.parts)]
         if pool is None:
             found = [journey.live_a_day(*task) for task in tasks]
         else:
@@ -127,8 +130,12 @@ class Market:
         community.give_seats(self.consumers, rules, self.today, self.counts, self.seats, self.joins)
         most = (self.shares.size + int(self.seats.taken[0])) * int(rules["readers"] + rules["audience"])
         news = np.empty((most, 3), np.int64)
-        n = community.live_in_groups(self.consumers, rules, self.today, self.counts, self.seats, self.shares, budget,
-                                     news)
+        luck = hashes(rules["key_private"], self.seats.holders[:self.seats.taken[0]], self.today["day"], 4)
+        # exactly as many members as the money pays, those with the lowest draws: the budget is never exceeded
+        paid = min(luck.size, budget // int(rules["share_reward"] * rules["scale"]))
+        bar = int(np.partition(luck, paid - 1)[paid - 1]) if paid else -1
+        n = community.live_in_groups(self.consumers, rules, self.today, self.counts, self.seats, self.shares, luck,
+                                     bar, news)
         self.hear(news[:n])
 
     def hear(self, news: Ints) -> None:
@@ -163,7 +170,7 @@ def split_population(size: int, parts: int) -> list[tuple[int, int]]:
     """Consecutive parts of nearly equal size, at multiples of a chunk."""
     chunks = -(-size // CHUNK)
     edges = [min(size, chunks * n // parts * CHUNK) for n in range(parts)] + [size]
-    return [(low, high) for low, high in zip(edges, edges[1:], strict=False) if high > low]
+    return [(low, high) for low, high in pairwise(edges) if high > low]
 
 
 def open_market(scenario: Scenario, seed: int, replication: int, parts: list[tuple[int, int]], *,

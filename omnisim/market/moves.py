@@ -44,7 +44,7 @@ CART = 3
 
 
 @inner
-def move(c: Consumers, counts, i, transition, due):  # type: ignore[no-untyped-def]
+def move(c: Consumers, counts, i, transition, due):
     """Make transition t01 … t39 (given as 1 … 39), set when the new stage times out, and count it."""
     c.people[i].stage = TARGET[transition - 1]
     c.due[i] = due
@@ -52,7 +52,7 @@ def move(c: Consumers, counts, i, transition, due):  # type: ignore[no-untyped-d
 
 
 @inner
-def interest_on(c: Consumers, r: Rules, i, day):  # type: ignore[no-untyped-def]
+def interest_on(c: Consumers, r: Rules, i, day):
     """Interest today: 1 - (1 - long)(1 - short), each decayed since it was written."""
     if c.people[i].interest_day == NEVER:
         return 0.0
@@ -62,7 +62,13 @@ def interest_on(c: Consumers, r: Rules, i, day):  # type: ignore[no-untyped-def]
 
 
 @inner
-def add_interest(c: Consumers, r: Rules, i, day, half):  # type: ignore[no-untyped-def]
+def bound_of_interest(x):
+    """Interest in 1/65536, rounded up; a grain more covers its rounding to single precision."""
+    return np.uint16(min(65535.0, x * 65536.0 + 2.0)) if x > 0.0 else np.uint16(0)
+
+
+@inner
+def add_interest(c: Consumers, r: Rules, i, day, half):
     """An exposure: interest x becomes x + q (1 - x), shared evenly: each part moves by half = 1 - √(1 - q)."""
     long = short = 0.0
     if c.people[i].interest_day != NEVER:
@@ -74,12 +80,11 @@ def add_interest(c: Consumers, r: Rules, i, day, half):  # type: ignore[no-untyp
     c.people[i].interest_long = long
     c.people[i].interest_short = short
     c.people[i].interest_day = day
-    # one grain more than interest covers its rounding to single precision
-    c.keen[i] = min(65535, np.int64((1.0 - (1.0 - long) * (1.0 - short)) * 65536.0) + 2)
+    c.keen[i] = bound_of_interest(1.0 - (1.0 - long) * (1.0 - short))
 
 
 @inner
-def forgets_on(c: Consumers, r: Rules, i, day):  # type: ignore[no-untyped-def]
+def forgets_on(c: Consumers, r: Rules, i, day):
     """First day after `day` on which interest lies below the threshold if nothing raises it."""
     for later in range(day + 1, day + DECAY_DAYS):
         if interest_on(c, r, i, later) < r.threshold:
@@ -88,7 +93,7 @@ def forgets_on(c: Consumers, r: Rules, i, day):  # type: ignore[no-untyped-def]
 
 
 @inner
-def meet(c: Consumers, r: Rules, counts, i, day, paid):  # type: ignore[no-untyped-def]
+def meet(c: Consumers, r: Rules, counts, i, day, paid):
     """The consumer sees the brand: unaware becomes exposed, lost is won again by paid reach, and interest may wake."""
     if c.people[i].stage == U:
         move(c, counts, i, 1, NEVER)
@@ -101,7 +106,7 @@ def meet(c: Consumers, r: Rules, counts, i, day, paid):  # type: ignore[no-untyp
 
 
 @inner
-def start_search(c: Consumers, counts, i, day):  # type: ignore[no-untyped-def]
+def start_search(c: Consumers, counts, i, day):
     """A visit by somebody who is not deciding yet: unaware, exposed and interested consumers start to search."""
     if c.people[i].stage == U:
         move(c, counts, i, 1, NEVER)
@@ -112,7 +117,7 @@ def start_search(c: Consumers, counts, i, day):  # type: ignore[no-untyped-def]
 
 
 @inner
-def lock_intent(c: Consumers, counts, i, day, member_day, flash):  # type: ignore[no-untyped-def]
+def lock_intent(c: Consumers, counts, i, day, member_day, flash):
     """Somebody is about to order: lead the stage to intent (cart, coupon, deposit) where the table has a way."""
     start_search(c, counts, i, day)
     stage = c.people[i].stage
@@ -134,7 +139,7 @@ def lock_intent(c: Consumers, counts, i, day, member_day, flash):  # type: ignor
 
 
 @inner
-def leave_search(c: Consumers, r: Rules, counts, i, day):  # type: ignore[no-untyped-def]
+def leave_search(c: Consumers, r: Rules, counts, i, day):
     """The search ends without an order: who is interested goes back to interest, the others bounce."""
     if interest_on(c, r, i, day) >= r.threshold:
         move(c, counts, i, 39, forgets_on(c, r, i, day))
@@ -143,7 +148,7 @@ def leave_search(c: Consumers, r: Rules, counts, i, day):  # type: ignore[no-unt
 
 
 @inner
-def pay(c: Consumers, r: Rules, counts, i, day, minute):  # type: ignore[no-untyped-def]
+def pay(c: Consumers, r: Rules, counts, i, day, minute):
     """An order is filled: intent and impulse become an order; members, seat holders and dormant customers come back."""
     stage = c.people[i].stage
     if stage == S_K or stage == S_S:
@@ -161,7 +166,7 @@ def pay(c: Consumers, r: Rules, counts, i, day, minute):  # type: ignore[no-unty
 
 
 @inner
-def time_out(c: Consumers, r: Rules, counts, i, day):  # type: ignore[no-untyped-def]
+def time_out(c: Consumers, r: Rules, counts, i, day):
     """What happens to a stage when its time is over. Draws `after` for the end of a return or complaint."""
     stage = c.people[i].stage
     c.due[i] = NEVER
@@ -197,7 +202,7 @@ def time_out(c: Consumers, r: Rules, counts, i, day):  # type: ignore[no-untyped
 
 
 @inner
-def receive(c: Consumers, r: Rules, counts, i, day, repeat):  # type: ignore[no-untyped-def]
+def receive(c: Consumers, r: Rules, counts, i, day, repeat):
     """A parcel arrives and is kept."""
     if c.people[i].stage == S_F:
         due = max(day + 1, np.int64(c.people[i].order_day) + r.dormant_after)
@@ -207,7 +212,7 @@ def receive(c: Consumers, r: Rules, counts, i, day, repeat):  # type: ignore[no-
 
 
 @inner
-def replace(c: Consumers, counts, i):  # type: ignore[no-untyped-def]
+def replace(c: Consumers, counts, i):
     """A consumer leaves the market and a newcomer with the same affinity and platforms takes the place."""
     counts.renewed[c.people[i].stage] -= counts.scale
     counts.renewed[U] += counts.scale

@@ -23,20 +23,11 @@ from omnisim.market.consumers import (
     lapse_chance,
     lift_need,
 )
-from omnisim.market.journey import (
-    CHANNEL,
-    CONSUMER,
-    INVITATION,
-    LED_FROM,
-    MINUTE,
-    ORDINAL,
-    ORIGIN,
-    SEGMENT_VISITS,
-    Today,
-    lift_bound,
-)
+from omnisim.market.day import CHANNEL, CONSUMER, LED_FROM, MINUTE, ORDINAL, ORIGIN, Today
+from omnisim.market.journey import ADVOCACY, INVITATION
 from omnisim.market.moves import move, pay, receive
 from omnisim.market.rules import FROM_REFERRAL, MILLION, Rules
+from omnisim.market.visits import lift_bound
 from omnisim.portable import exp
 from omnisim.streams import neighbour, unit, words
 
@@ -47,18 +38,17 @@ RETURNED, RETURNS, GOODS = MEASURE["returned_orders"], MEASURE["returns"], MEASU
 COMMISSION, PAYMENT, LOGISTICS = MEASURE["commission"], MEASURE["payment_fee"], MEASURE["logistics"]
 SERVICE, MEDIA = MEASURE["service"], MEASURE["media"]
 SEGMENT_ORDERS, SEGMENT_GMV, SEGMENT_FIRST = (SEGMENT.index(name) for name in ("orders", "gmv", "new_customers"))
-assert SEGMENT.index("visits") == SEGMENT_VISITS
 MOST_UNITS = 100_000
 
 
 @inner
-def share_of(amount, millionths):  # type: ignore[no-untyped-def]
+def share_of(amount, millionths):
     """A share of an amount of cents, rounded half up, in whole numbers."""
     return (amount * millionths + MILLION // 2) // MILLION
 
 
 @kernel
-def fill_baskets(r: Rules, c: Consumers, demands, day):  # type: ignore[no-untyped-def]
+def fill_baskets(r: Rules, c: Consumers, demands, day):
     """Article and quantity of each demand: quantity is 1 + Poisson(mean - 1). Draws `order` (level 1 + ordinal).
 
     Returns
@@ -86,7 +76,7 @@ def fill_baskets(r: Rules, c: Consumers, demands, day):  # type: ignore[no-untyp
 
 
 @kernel
-def settlement_keys(r: Rules, demands, day):  # type: ignore[no-untyped-def]
+def settlement_keys(r: Rules, demands, day):
     """The keyed hash that breaks ties between orders of the same minute."""
     keys = np.empty(demands.shape[0], np.int64)
     for d in range(demands.shape[0]):
@@ -98,7 +88,7 @@ def settlement_keys(r: Rules, demands, day):  # type: ignore[no-untyped-def]
 
 @kernel
 def book_orders(c: Consumers, r: Rules, t: Today, counts, demands, sku, quantity, filled, months, first_cohort, cohorts,
-                buyers, lines, news):  # type: ignore[no-untyped-def]
+                buyers, lines, news):
     """Let the day's settled orders take effect, in order: money, first orders, lapses, invitations, stages.
 
     Parameters
@@ -165,7 +155,7 @@ def book_orders(c: Consumers, r: Rules, t: Today, counts, demands, sku, quantity
 
 
 @inner
-def _change_status(c: Consumers, r: Rules, t: Today, counts, tally, part, i, k, demand, news, n_news):  # type: ignore[no-untyped-def]
+def _change_status(c: Consumers, r: Rules, t: Today, counts, tally, part, i, k, demand, news, n_news):
     """A newcomer becomes a live customer and may invite; a live one may lapse (BG/NBD); a lapsed one is won back."""
     flags = c.people[i].flags
     if c.people[i].orders < 255:
@@ -197,7 +187,7 @@ def _change_status(c: Consumers, r: Rules, t: Today, counts, tally, part, i, k, 
 
 
 @inner
-def _invite(c: Consumers, r: Rules, t: Today, i, k, news, n_news):  # type: ignore[no-untyped-def]
+def _invite(c: Consumers, r: Rules, t: Today, i, k, news, n_news):
     """A new customer may invite neighbours; each edge of the graph accepts by its own draw."""
     w, start, _, _ = words(r.key_refer, i, t.day, 1)
     if unit(w) >= r.refer_share:
@@ -212,7 +202,7 @@ def _invite(c: Consumers, r: Rules, t: Today, i, k, news, n_news):  # type: igno
 
 
 @inner
-def _book_cohort(c: Consumers, t: Today, counts, i, paid, months, first_cohort, cohorts, buyers):  # type: ignore[no-untyped-def]
+def _book_cohort(c: Consumers, t: Today, counts, i, paid, months, first_cohort, cohorts, buyers):
     """Count the order in its cohort (month of first order) and age (months since)."""
     now = months[t.day - first_cohort]
     born = months[max(0, np.int64(c.people[i].first_day) - first_cohort)]
@@ -227,7 +217,7 @@ def _book_cohort(c: Consumers, t: Today, counts, i, paid, months, first_cohort, 
 
 
 @kernel
-def deliver(c: Consumers, r: Rules, t: Today, counts, parcels, joins, news, restocked):  # type: ignore[no-untyped-def]
+def deliver(c: Consumers, r: Rules, t: Today, counts, parcels, joins, news, restocked):
     """Parcels arrive: some come back, the others may lead into the membership, the community or advocacy.
 
     Draws `after` (level 1) by consumer and order day, so that two parcels on one day have luck of their own.
@@ -276,13 +266,13 @@ def deliver(c: Consumers, r: Rules, t: Today, counts, parcels, joins, news, rest
 
 
 @inner
-def advocate(c: Consumers, r: Rules, t: Today, counts, i, k, transition, news, n_news):  # type: ignore[no-untyped-def]
+def advocate(c: Consumers, r: Rules, t: Today, counts, i, k, transition, news, n_news):
     """A customer starts to speak for the brand: t24 or t25, and t26 for each neighbour who hears it tomorrow."""
     move(c, counts, i, transition, t.day + r.advocate_days)
     _, start, _, _ = words(r.key_refer, i, t.day, 4)
     for j in range(r.audience):
         other = neighbour(r.key_graph, i, np.int64((start + np.uint64(j)) % np.uint64(20)), r.consumers)
-        news[n_news, 0], news[n_news, 1], news[n_news, 2] = other, 2, k
+        news[n_news, 0], news[n_news, 1], news[n_news, 2] = other, ADVOCACY, k
         n_news += 1
         counts.moves[25] += counts.scale
     return n_news

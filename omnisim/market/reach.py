@@ -31,7 +31,7 @@ class Media(NamedTuple):
 
 
 @kernel
-def sum_affinity(c: Consumers, low, high, channels):  # type: ignore[no-untyped-def]
+def sum_affinity(c: Consumers, low, high, channels):
     """Affinity of the users of each channel among consumers low ≤ i < high, in grains."""
     total = np.zeros(channels, np.int64)
     for i in range(low, high):

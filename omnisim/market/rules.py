@@ -74,8 +74,8 @@ RULES = np.dtype(
     + _fields("i2", "minutes", 4096))
 """Constants of a run as one record, which kernels take by reference. Rates are by day, money is in cents, shares of
 money are in millionths; the part before the padding holds the scenario's channels, segments, flows and articles."""
-Rules = np.void
-"""One record of RULES."""
+Rules = Any
+"""One record of RULES: its fields are attributes in kernels and items outside."""
 
 
 def active_channels(scenario: Scenario) -> list[str]:

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from omnisim.compiled import inner
+
 SLACK = np.float32(1.00001)
 """Covers the rounding of the bound itself, which is computed in single precision."""
 
-from omnisim.compiled import inner
 
 
 @inner
-def scan_affinity(draws, flags, affinity, uses, bit, rate):  # type: ignore[no-untyped-def]
+def scan_affinity(draws, flags, affinity, uses, bit, rate):
     """Candidates for a hazard rate * affinity of those who use the channel (bit)."""
     scale = np.float32(rate * 65536.0) * SLACK
     for j in range(affinity.size):
@@ -24,7 +25,7 @@ def scan_affinity(draws, flags, affinity, uses, bit, rate):  # type: ignore[no-u
 
 
 @inner
-def scan_interest(draws, flags, bound, factor, keen, search):  # type: ignore[no-untyped-def]
+def scan_interest(draws, flags, bound, factor, keen, search):
     """Candidates for a hazard bounded by (bound * factor + keen * search) / 65536."""
     scale, lift = np.float32(factor) * SLACK, np.float32(search) * SLACK
     for j in range(bound.size):
@@ -32,7 +33,7 @@ def scan_interest(draws, flags, bound, factor, keen, search):  # type: ignore[no
 
 
 @inner
-def scan_bound(draws, flags, bound, factor):  # type: ignore[no-untyped-def]
+def scan_bound(draws, flags, bound, factor):
     """Candidates for a hazard bounded by bound / 65536 * factor."""
     scale = np.float32(factor) * SLACK
     for j in range(bound.size):
@@ -40,7 +41,7 @@ def scan_bound(draws, flags, bound, factor):  # type: ignore[no-untyped-def]
 
 
 @inner
-def scan_due(flags, due, day):  # type: ignore[no-untyped-def]
+def scan_due(flags, due, day):
     """Those whose stage times out today."""
     today = np.int16(day)
     for j in range(due.size):
@@ -48,7 +49,7 @@ def scan_due(flags, due, day):  # type: ignore[no-untyped-def]
 
 
 @inner
-def compact(flags, n, hits):  # type: ignore[no-untyped-def]
+def compact(flags, n, hits):
     """Places of the set flags among the first n, in order; returns how many.
 
     Eight flags are looked at together, as most are clear. `flags` is zeroed beyond n.

@@ -14,7 +14,7 @@ Ints = NDArray[np.int64]
 
 
 @kernel
-def settle(on_hand, sku, units, unlimited):  # type: ignore[no-untyped-def]
+def settle(on_hand, sku, units, unlimited):
     """Serve demands in the order given: each is filled whole or lost.
 
     Parameters
@@ -80,7 +80,7 @@ class Warehouse:
 
     def serve(self, sku: Ints, units: Ints) -> NDArray[np.bool_]:
         """Settle the day's demands in the order given."""
-        filled = settle(self.on_hand, sku, units, self.unlimited)
+        filled: NDArray[np.bool_] = settle(self.on_hand, sku, units, self.unlimited)
         for name, which in (("demand", slice(None)), ("filled", filled), ("lost", ~filled)):
             amounts = np.bincount(sku[which], weights=units[which], minlength=self.level.size)
             self.today[:, STOCK.index(name)] += amounts.astype(np.int64)

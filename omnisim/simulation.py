@@ -19,7 +19,7 @@ import datetime
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import simpy
@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from omnisim.books import MEASURE, Books
 from omnisim.ledger import Ledger
 from omnisim.market import orders
-from omnisim.market.journey import TODAY, Today
+from omnisim.market.day import TODAY, Today
 from omnisim.market.market import Demand, Market, open_market, split_population
 from omnisim.market.reach import Bought, buy
 from omnisim.plan import Observation, Plan, Policy, to_cents
@@ -36,8 +36,12 @@ from omnisim.scenario.model import Scenario
 from omnisim.supply.fulfilment import Fulfilment
 from omnisim.supply.warehouse import Warehouse
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 Progress = Callable[[int, int], None]
-Reader = Callable[[Books, str], object]
+Reader = Callable[[Books, str], "pd.DataFrame"]
+"""Makes one table of the books so far."""
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
@@ -130,7 +134,7 @@ class Run:
             for n, sku in enumerate(self.skus):
                 self.world.warehouse.level[n] = self.plan.base_stock.get(sku, self.world.warehouse.level[n])
 
-    def _read(self, table: str) -> object:
+    def _read(self, table: str) -> pd.DataFrame:
         if self.read is None:
             raise LookupError("this run was started without tables to read")
         return self.read(self.world.ledger.so_far(self.world.day), table)
