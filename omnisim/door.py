@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from omnisim.plan import Plan, Policy
     from omnisim.results import Result
     from omnisim.scenario.model import Scenario
+    from omnisim.simulation import World
     from omnisim.study.calibrate import Fit
 
 Progress: TypeAlias = Callable[[int, int], None]
@@ -93,7 +94,7 @@ def run(scenario: Scenario, *, seed: int = 1, replications: int = 1, replication
     """
     from omnisim.plan_file import check_plan
     from omnisim.results import Result
-    from omnisim.simulation import simulate
+    from omnisim.simulation import finish
 
     _check_scenario(scenario)
     numbers = _check_counts(seed, replications, replication, threads)
@@ -102,10 +103,32 @@ def run(scenario: Scenario, *, seed: int = 1, replications: int = 1, replication
         check_plan(what, scenario)
     books = []
     for done, number in enumerate(numbers):
-        books.append(simulate(scenario, seed=seed, replication=number, plan=what, policy=who,
-                              threads=threads or available_threads(), orders=orders,
-                              read=_reader(scenario), progress=_part(progress, done, len(numbers))))
+        part = _part(progress, done, len(numbers))
+        world = _warmed(scenario, seed, number, threads or available_threads(), orders, part)
+        books.append(finish(world, what, who, threads=threads or available_threads(), read=_reader(scenario),
+                            progress=part))
     return Result(scenario, books, seed=seed, replications=numbers, plan=what)
+
+
+_LAST: dict[tuple[object, ...], World] = {}
+"""The end of the last warm-up, for the next plan on the same scenario and seed."""
+KEPT_CONSUMERS = 2_000_000
+"""A larger population's warm-up is not kept."""
+
+
+def _warmed(scenario: Scenario, seed: int, replication: int, threads: int, orders: Literal["auto", "none"],
+            progress: Progress | None) -> World:
+    """The world on the first reported morning: warmed up once for each scenario and seed, cloned for each plan."""
+    from omnisim.simulation import warm_up
+
+    key = (scenario.hash, seed, replication, threads, orders)
+    if key not in _LAST:
+        _LAST.clear()
+        world = warm_up(scenario, seed, replication, threads=threads, orders=orders, progress=progress)
+        if scenario.population.size > KEPT_CONSUMERS:
+            return world
+        _LAST[key] = world
+    return _LAST[key].clone()
 
 
 def calibrate(tables: str | Path | Iterable[str | Path], *, scenario: Scenario | None = None, seed: int = 1,

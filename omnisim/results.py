@@ -201,6 +201,18 @@ class Result:
             for name, value, unit, low, high in table[["value", "unit", "low", "high"]].itertuples()
         ]
 
+    def channel_rows(self) -> list[tuple[str, ...]]:
+        """What each channel is there for and brought over the reported days: a head and a row a channel."""
+        table = self.channels
+        labels, roles = self.plot.labels(), {name: c.role for name, c in self.scenario.channels.items()}
+        rows = [tuple(self._say(word) for word in ("channel", "role", "visitors a month", "orders", "gmv", "media",
+                                                   "profit"))]
+        for name, *values, media, profit in table[table["window"] == "run"][
+                ["channel", "monthly_uv", "orders", "gmv", "media", "profit"]].to_numpy().tolist():
+            rows.append((labels[name], self._say(roles[name].replace("_", " ")),
+                         *(f"{value:,.0f}" for value in (*values, -media, profit))))
+        return rows
+
     def heading(self) -> str:
         """What was run, in one line."""
         phrase = "{name}: {days} days from {start}, seed {seed}"
@@ -222,7 +234,10 @@ class Result:
             f"<tr><td style='text-align:left'>{html.escape(name)}</td><td>{html.escape(value)}</td>"
             f"<td>{html.escape(interval)}</td></tr>" for name, value, interval in self.summary_rows())
         heads = "".join(f"<th>{html.escape(self._say(word))}</th>" for word in ("figure", "value", "95 % interval"))
-        return f"<p><b>{html.escape(self.heading())}</b></p><table><tr>{heads}</tr>{cells}</table>"
+        lines = ["".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in self.channel_rows()]
+        channels = "".join(f"<tr>{line}</tr>" for line in [lines[0].replace("td>", "th>"), *lines[1:]])
+        return (f"<p><b>{html.escape(self.heading())}</b></p><table><tr>{heads}</tr>{cells}</table>"
+                f"<table>{channels}</table>")
 
     def _say(self, phrase: str) -> str:
         return PHRASES[phrase] if self.language == "zh" else phrase
@@ -253,7 +268,7 @@ class ResultPlots:
         """
         from omnisim import plots
 
-        return plots.daily(self._result.daily, measure, self._labels(), self._result.language)
+        return plots.daily(self._result.daily, measure, self.labels(), self._result.language)
 
     def states(self) -> Axes:
         """Where does the market stand, and does it move towards us?"""
@@ -265,7 +280,7 @@ class ResultPlots:
         """Which channel leads people to which other?"""
         from omnisim import plots
 
-        return plots.flows(self._result.flows, self._labels(), self._result.language)
+        return plots.flows(self._result.flows, self.labels(), self._result.language)
 
     def cohorts(self) -> Axes:
         """Do customers come back in the months after their first order?"""
@@ -273,7 +288,7 @@ class ResultPlots:
 
         return plots.cohorts(self._result.cohorts, self._result.language)
 
-    def _labels(self) -> dict[str, str]:
+    def labels(self) -> dict[str, str]:
         """Names of channels in the language of the result."""
         zh = self._result.language == "zh"
         return {name: (channel.label_zh if zh else channel.label) or name

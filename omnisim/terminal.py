@@ -83,6 +83,13 @@ def print_summary(console: Console, result: Result, out: Path | None) -> None:
     for cells in result.summary_rows():
         table.add_row(*(escape(cell) for cell in cells))
     console.print(table)
+    head, *rows = result.channel_rows()
+    channels = Table()
+    for place, name in enumerate(head):
+        channels.add_column(escape(name), justify="left" if place < 2 else "right")
+    for row in rows:
+        channels.add_row(*(escape(cell) for cell in row))
+    console.print(channels)
     if out is not None:
         console.print(f"→ {out}", markup=False)
 

@@ -260,6 +260,9 @@ PHRASES = {
     "{name}: {days} days from {start}, seed {seed}": "{name}：{start}起{days}天，种子{seed}",
     "{name}: {days} days from {start}, seed {seed}, {count} replications (tables show the first)":
         "{name}：{start}起{days}天，种子{seed}，{count}次重复（表格为第一次）",
+    "channel": "渠道", "role": "定位", "visitors a month": "月均UV", "orders": "订单数", "gmv": "GMV", "media": "投放",
+    "profit": "利润", "seeding": "内容种草", "transaction": "交易转化", "user operation": "用户运营",
+    "brand trust": "品牌信任", "test": "测试",
     "figure": "指标", "value": "数值", "95 % interval": "95 %区间",
 }
 """What plots and summaries say, English → Chinese."""

@@ -52,6 +52,9 @@ class Result:
     def summary_rows(self) -> list[tuple[str, str, str]]:
         return [("GMV [all]", "126,000 CNY", "125,000 … 127,000"), ("抖音" if self.language == "zh" else "x", "1", "")]
 
+    def channel_rows(self) -> list[tuple[str, ...]]:
+        return [("channel", "role"), ("douyin", "seeding")]
+
     def save(self, out: Path, *, log: dict[str, object]) -> None:
         assert set(log) == {"wall_seconds", "host"}
         (out / "manifest.json").write_text("{}")

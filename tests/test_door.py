@@ -30,11 +30,16 @@ class FakeResult:
         self.scenario, self.books, self.more = scenario, books, more
 
 
-def simulate(scenario: Any, **options: Any) -> dict[str, Any]:
-    CALLS.append(options)
+def warmed(scenario: Any, seed: int, replication: int, threads: int, orders: str, progress: Any) -> dict[str, Any]:
+    CALLS.append({"seed": seed, "replication": replication, "orders": orders})
+    return CALLS[-1]
+
+
+def finish(world: dict[str, Any], plan: Any, policy: Any, **options: Any) -> dict[str, Any]:
+    world.update(options, plan=plan, policy=policy)
     if options["progress"]:
-        options["progress"](options["replication"], 10)
-    return options
+        options["progress"](world["replication"], 10)
+    return world
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +47,8 @@ def no_simulation(monkeypatch: pytest.MonkeyPatch) -> None:
     CALLS.clear()
     monkeypatch.setattr(plan_file, "check_plan", lambda plan, scenario: None)
     run, results = ModuleType("omnisim.simulation"), ModuleType("omnisim.results")
-    run.simulate = simulate  # type: ignore[attr-defined]
+    run.finish = finish  # type: ignore[attr-defined]
+    monkeypatch.setattr(door, "_warmed", warmed)
     results.Result = FakeResult  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "omnisim.simulation", run)
     monkeypatch.setitem(sys.modules, "omnisim.results", results)

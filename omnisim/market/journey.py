@@ -35,6 +35,7 @@ from omnisim.market.rules import (
     FROM_DIRECT,
     FROM_FOLLOW,
     FROM_IMPRESSION,
+    FROM_LINK,
     FROM_NEED,
     FROM_PUSH,
     FROM_REFERRAL,
@@ -51,8 +52,9 @@ from omnisim.portable import chance, exp
 from omnisim.streams import CHUNK, fill, refine, unit, words
 
 IMPRESSIONS, PAID = MEASURE["impressions"], MEASURE["paid_impressions"]
-SHARE_CLICK, INVITATION, ADVOCACY = range(3)
-"""Kinds of what reaches a consumer from another, the day after it was sent."""
+SHARE_CLICK, INVITATION, ADVOCACY, SCAN = range(4)
+"""Kinds of what reaches a consumer from others, the day after: a link passed on, an invitation, a customer's word, and
+the code in a parcel."""
 
 
 @inner
@@ -155,7 +157,7 @@ def feel_need(c: Consumers, r: Rules, t: Today, counts, log, i, draw):
 
 @inner
 def hear_from_others(c: Consumers, r: Rules, t: Today, counts, log, news):
-    """What others passed on yesterday: rows (consumer, kind, channel), each of the three kinds in its way."""
+    """What reached consumers since yesterday: rows (consumer, kind, channel it comes from)."""
     for n in range(news.shape[0]):
         i, kind, k = news[n, 0], news[n, 1], news[n, 2]
         if kind == SHARE_CLICK:
@@ -165,6 +167,8 @@ def hear_from_others(c: Consumers, r: Rules, t: Today, counts, log, news):
                 visit(c, r, t, counts, log, i, k, FROM_REFERRAL, -1)
                 w, _, _, _ = words(r.key_refer, i, t.day, 3)
                 ask(r, counts, log, i, k, FROM_REFERRAL, w, 0, -1)
+        elif kind == SCAN:
+            visit(c, r, t, counts, log, i, r.community, FROM_LINK, k)
         else:
             if r.advocate_persuasion > 0.0:
                 add_interest(c, r, i, t.day, r.advocate_persuasion)

@@ -89,7 +89,8 @@ class Market:
         split = np.searchsorted(self.news[:, 0], edges)
         news = np.split(self.news, split)
         counts = [empty_counts(self.rules) for _ in self.parts]
-        tasks: list[Any] = [(self.consumers, rules, today, counts[n], np.ascontiguousarray(news[n]), low, high, self.renewal)
+        tasks: list[Any] = [(self.consumers, rules, today, counts[n], np.ascontiguousarray(news[n]), low, high,
+                             self.renewal)
                             for n, (low, high) in enumerate(self.parts)]
         if pool is None:
             found = [journey.live_a_day(*task) for task in tasks]
@@ -112,7 +113,7 @@ class Market:
         """Parcels reach consumers; returns the units fit to be sold again, by article."""
         restocked = np.zeros(skus, np.int64)
         joins = np.empty((parcels.size, 2), np.int64)
-        news = np.empty((parcels.size * self.rules["audience"], 3), np.int64)
+        news = np.empty((parcels.size * (self.rules["audience"] + 1), 3), np.int64)
         n_joins, n_news = orders.deliver(self.consumers, self.rules, self.today, self.counts, parcels, joins, news,
                                          restocked)
         self.joins = np.concatenate([self.joins, joins[:n_joins]])

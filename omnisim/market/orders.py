@@ -24,7 +24,7 @@ from omnisim.market.consumers import (
     lift_need,
 )
 from omnisim.market.day import CHANNEL, CONSUMER, LED_FROM, MINUTE, ORDINAL, ORIGIN, Today
-from omnisim.market.journey import ADVOCACY, INVITATION
+from omnisim.market.journey import ADVOCACY, INVITATION, SCAN
 from omnisim.market.moves import move, pay, receive
 from omnisim.market.rules import FROM_REFERRAL, MILLION, Rules
 from omnisim.market.visits import lift_bound
@@ -226,7 +226,7 @@ def deliver(c: Consumers, r: Rules, t: Today, counts, parcels, joins, news, rest
     ----------
     parcels : ORDER_DTYPE (n,)  `returned` is set to the day of a return or -1
     joins : int64 (n, 2)  written: consumers who ask for a seat
-    news : int64 (n * audience, 3)  written: neighbours whom new advocates reach tomorrow
+    news : int64 (n * (audience + 1), 3)  written: who opens a scanned code and whom new advocates reach tomorrow
     restocked : int64 (skus,)  units fit to be sold again are added
 
     Returns
@@ -260,6 +260,9 @@ def deliver(c: Consumers, r: Rules, t: Today, counts, parcels, joins, news, rest
         if not c.people[i].flags & SEAT and r.community >= 0 and unit(w2) < r.code_rate[k]:
             joins[n_joins, 0], joins[n_joins, 1] = i, parcel["minute"]
             n_joins += 1
+            if k != r.community:
+                news[n_news, 0], news[n_news, 1], news[n_news, 2] = i, SCAN, k
+                n_news += 1
         if repeat and c.people[i].stage == S_X and unit(w3) < r.advocates:
             n_news = advocate(c, r, t, counts, i, k, 24, news, n_news)
     return n_joins, n_news

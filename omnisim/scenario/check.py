@@ -40,13 +40,6 @@ def _known(what: str, name: str, scenario: Scenario) -> Iterator[Fault]:
                      f"Did you mean {close[0]}?" if close else f"Choose from {', '.join(scenario.channels)}.")
 
 
-def _active(what: str, name: str, scenario: Scenario) -> Iterator[Fault]:
-    """A channel must exist and be active."""
-    yield from _known(what, name, scenario)
-    if name in scenario.channels and not scenario.channels[name].active:
-        yield _fault(what, name, "must be an active channel", f"Set channels.{name}.active to true, or remove this.")
-
-
 def _segments(scenario: Scenario) -> Iterator[Fault]:
     segments = scenario.population.segments
     yield from _sum_to_one("population.segments", (segment.share for segment in segments))
@@ -93,11 +86,11 @@ def _flows(scenario: Scenario) -> Iterator[Fault]:
     seen: set[tuple[str, str, str]] = set()
     for k, flow in enumerate(scenario.flows):
         what = f"flows.{k}"
-        yield from _active(f"{what}.source", flow.source, scenario)
+        yield from _known(f"{what}.source", flow.source, scenario)
         if flow.kind == "enrol":
             yield from _enrol(what, flow, scenario)
         else:
-            yield from _active(f"{what}.target", flow.target, scenario)
+            yield from _known(f"{what}.target", flow.target, scenario)
         if flow.source == flow.target:
             yield _fault(f"{what}.target", flow.target, "must differ from the source", "Name another channel.")
         if flow.kind == "code" and (scenario.community is None or flow.target != scenario.community.channel):
@@ -124,7 +117,7 @@ def _community(scenario: Scenario) -> Iterator[Fault]:
     community = scenario.community
     if community is None:
         return
-    yield from _active("community.channel", community.channel, scenario)
+    yield from _known("community.channel", community.channel, scenario)
     if community.members > community.seats:
         yield _fault("community.members", f"{community.members:,} seats", f"must be at most {community.seats:,}",
                      "Lower it, or open more groups.")

@@ -80,7 +80,7 @@ class Channel(Section):
     active: bool = True
     """false: the channel is not simulated and changes nothing."""
     checkout: bool = True
-    """Whether orders can be placed here; a seeding channel needs it to be true to sell."""
+    """Whether orders can be placed here; left out, true except for a seeding channel."""
     reach: float = share()
     """Share of the population that uses the channel."""
     budget: Money = quantity(0.0, unit="currency/day", ge=0, le=1e9)
@@ -133,8 +133,10 @@ class Channel(Section):
     @model_validator(mode="before")
     @classmethod
     def _fill(cls, data: Any) -> Any:
-        if not isinstance(data, dict) or not isinstance(data.get("preset"), str):
+        if not isinstance(data, dict):
             return data
+        if not isinstance(data.get("preset"), str):
+            return {"checkout": data.get("role") != "seeding", **data}
         presets = catalogue.presets()
         # An unknown preset is refused by its own field: the first one stands in, so that nothing else is reported.
         name = data["preset"] if data["preset"] in presets else next(iter(presets))
