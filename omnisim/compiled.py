@@ -29,6 +29,12 @@ def kernel(function: Callable[..., Any]) -> Any:
     return _once(njit(cache=True, nogil=True)(function))
 
 
+def melted(function: Callable[..., Any]) -> Any:
+    """A small inner function that becomes part of its caller, so that the caller's arrays need not be handed over."""
+    return _once(njit(cache=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False,
+                      forceinline=True)(function))
+
+
 def inner(function: Callable[..., Any]) -> Any:
     """A function that only kernels call, and that makes no arrays.
 

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from omnisim.compiled import formula, kernel
+from omnisim.compiled import formula, kernel, melted
 
 LN2_HIGH = 0.6931471803691238
 LN2_LOW = 1.9082149292705877e-10
@@ -60,6 +60,19 @@ def chance(hazard):
     if hazard < 1e-5:
         return hazard - 0.5 * hazard * hazard
     return 1.0 - exp(-hazard)
+
+
+@melted
+def happens(u, hazard):
+    """Whether at least one event of a Poisson process with mean `hazard` happens, for a draw u: u < 1 - e^-h.
+
+    The series 1 - e^-h = h - h²/2 + h³/6 - … decides nearly always without the exponential.
+    """
+    if u >= hazard:
+        return False
+    if u < hazard - 0.5 * hazard * hazard:
+        return True
+    return u < chance(hazard)
 
 
 @formula

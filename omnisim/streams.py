@@ -108,6 +108,16 @@ def fill(out, chunk, day, k):
 
 
 @formula
+def fine_draws(out, places, n, first, day, k):
+    """Level 1 of `words` for the n consumers first + places, many at a time, into `out` (4, …)."""
+    low, high = k & LOW, k >> S32
+    for h in range(n):
+        i = np.uint64(first + places[h])
+        out[0, h], out[1, h], out[2, h], out[3, h] = philox(i & LOW, np.uint64(day + DAY_ZERO), np.uint64(1),
+                                                            i >> S32, low, high)
+
+
+@formula
 def refine(coarse, fine):
     """A 32-bit draw in (0, 1) whose first 16 bits are the scan draw: it lies below any bound the scan draw misses."""
     return unit((np.uint64(coarse) << S16) | (np.uint64(fine) & np.uint64(0xFFFF)))

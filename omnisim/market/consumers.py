@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from omnisim.compiled import inner, kernel
+from omnisim.compiled import inner, kernel, melted
 from omnisim.market.rules import Rules
 from omnisim.portable import log, quantile
 from omnisim.streams import spread, unit, words
@@ -78,7 +78,7 @@ def allocate(n: int, channels: int) -> Consumers:
                      np.zeros((channels, n), np.uint16))
 
 
-@inner
+@melted
 def ceil16(hazard):
     """A hazard as an upper bound in 1/65536, at most 65535 (which always hits)."""
     if hazard <= 0.0:

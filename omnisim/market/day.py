@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from omnisim.books import GROUPS, MEASURES, SEGMENT
-from omnisim.compiled import inner, kernel
+from omnisim.compiled import kernel, melted
 from omnisim.market.rules import CHANNELS, FLOWS, SEGMENTS, Rules
 
 KIND, CONSUMER, CHANNEL, MINUTE, ORIGIN, ORDINAL, LED_FROM = range(7)
@@ -57,7 +57,7 @@ def grown(log, used, needed):
     return bigger
 
 
-@inner
+@melted
 def note(counts, log, kind, i, k, minute, origin, ordinal, led_from):
     """A new row of the log."""
     row = log[counts.events]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from omnisim.books import GROUPS, MEASURE
-from omnisim.compiled import inner, kernel
+from omnisim.compiled import inner, kernel, melted
 from omnisim.market.consumers import (
     ALIVE,
     CUSTOMER,
@@ -48,8 +48,8 @@ from omnisim.market.rules import (
 )
 from omnisim.market.scan import compact, scan_affinity, scan_bound, scan_due, scan_interest
 from omnisim.market.visits import ask, browse, lift_bound, touch, visit
-from omnisim.portable import chance, exp
-from omnisim.streams import CHUNK, fill, refine, unit, words
+from omnisim.portable import exp, happens
+from omnisim.streams import CHUNK, fill, fine_draws, refine, unit, words
 
 IMPRESSIONS, PAID = MEASURE["impressions"], MEASURE["paid_impressions"]
 SHARE_CLICK, INVITATION, ADVOCACY, SCAN = range(4)
@@ -57,7 +57,7 @@ SHARE_CLICK, INVITATION, ADVOCACY, SCAN = range(4)
 the code in a parcel."""
 
 
-@inner
+@melted
 def expose(c: Consumers, r: Rules, t: Today, counts, log, i, k, paid):
     """Channel k shows the brand to consumer i: interest rises, and with it the searches it may cause."""
     tally = counts.tally[i % GROUPS, k]
@@ -75,12 +75,12 @@ def expose(c: Consumers, r: Rules, t: Today, counts, log, i, k, paid):
                     visit(c, r, t, counts, log, i, r.seed_target[f], FROM_SEED, k)
 
 
-
-@inner
-def come_unprompted(c: Consumers, r: Rules, t: Today, counts, log, i, k, draw):
+@melted
+def come_unprompted(c: Consumers, r: Rules, t: Today, counts, log, i, k, u, word):
     """Decide a candidate's visit: hazard w [o θ + follow + s x G + b 2^(-gap/4) + push], probability 1 - e^-h.
 
-    Draws `visit` of the channel (level 1). A false alarm tightens the bound and changes nothing else.
+    u is the draw, `word` labels the origin (both of `visit` of the channel, level 1). A false alarm tightens the bound
+    and changes nothing else.
     """
     if c.last[i, k] == t.day or not (c.uses[i] >> np.uint32(k)) & np.uint32(1):
         return
@@ -93,13 +93,12 @@ def come_unprompted(c: Consumers, r: Rules, t: Today, counts, log, i, k, draw):
         revisit = r.revisit[k] * r.decay_visit[min(t.day - np.int64(c.last[i, k]), VISIT_DAYS - 1)]
     push = r.push[k] if c.people[i].flags & SEAT else 0.0
     hazard = direct + follow + search + revisit + push
-    w0, w1, _, _ = words(r.key_visit[k], i, t.day, 1)
-    if refine(draw, w0) >= chance(t.weight[k] * hazard):
+    if not happens(u, t.weight[k] * hazard):
         lift_bound(c, r, i, k, t.day)
         c.keen[i] = bound_of_interest(x)
         return
     # which part of the hazard it was: a label
-    place = unit(w1) * hazard
+    place = unit(word) * hazard
     origin = FROM_PUSH
     if place < direct:
         origin = FROM_DIRECT
@@ -131,7 +130,7 @@ def feel_need(c: Consumers, r: Rules, t: Today, counts, log, i, draw):
     mean = purchase_rate(r, i) * m * t.most
     w0, _, _, _ = words(r.key_need, i, t.day, 1)
     u = refine(draw, w0)
-    if u >= chance(mean):
+    if not happens(u, mean):
         return
     # the number of needs N ≥ 1 by inversion of the same draw
     needs = 1
@@ -175,6 +174,33 @@ def hear_from_others(c: Consumers, r: Rules, t: Today, counts, log, news):
             meet(c, r, counts, i, t.day, False)
 
 
+@melted
+def _decide_exposures(c: Consumers, draws, hits, fine, n, first, rate, reached):
+    """Which candidates are reached, into `reached`; their number.
+
+    Looking at all of them first lets the processor fetch their records from memory side by side.
+    """
+    found = 0
+    seen = 0
+    for h in range(n):
+        i = first + hits[h]
+        seen += c.people[i].stage
+        reached[found] = h
+        found += happens(refine(draws[hits[h]], fine[0, h]), rate * c.affinity[i])
+    reached[n] = seen
+    return found
+
+
+@melted
+def _fetch(c: Consumers, hits, n, first, k):
+    """Touch the records of candidates side by side, as `_decide_exposures` does; the sum keeps the loop alive."""
+    seen = 0
+    for h in range(n):
+        i = first + hits[h]
+        seen += c.people[i].stage + c.last[i, k]
+    hits[n] = seen
+
+
 @inner
 def _renew(c: Consumers, r: Rules, counts, low, high, period, day):
     """Every consumer is replaced once in `period` days, each on a day of its own; seat holders stay."""
@@ -204,6 +230,8 @@ def live_a_day(c: Consumers, r: Rules, t: Today, counts: Counts, news, low, high
     draws = np.empty(CHUNK, np.uint16)
     flags = np.zeros(CHUNK, np.uint8)
     hits = np.empty(CHUNK + 8, np.int64)
+    reached = np.empty(CHUNK + 8, np.int64)
+    fine = np.empty((4, CHUNK + 8), np.uint64)
     log = np.empty((64 + news.shape[0] * 3 * (channels + 1), 7), np.int64)
     if period > 0:
         _renew(c, r, counts, low, high, period, t.day)
@@ -221,13 +249,14 @@ def live_a_day(c: Consumers, r: Rules, t: Today, counts: Counts, news, low, high
                 fill(draws, chunk, t.day, r.key_exposure[k])
                 scan_affinity(draws[skip:], flags, c.affinity[a:b], c.uses[a:b], np.uint32(k),
                               t.exposure[k] * r.looseness)
-                for h in range(compact(flags, b - a, hits)):
-                    i = a + hits[h]
-                    w0, w1, w2, _ = words(r.key_exposure[k], i, t.day, 1)
-                    if refine(draws[skip + hits[h]], w0) < chance(t.exposure[k] * c.affinity[i]):
-                        expose(c, r, t, counts, log, i, k, unit(w2) < t.paid[k])
-                        if unit(w1) < r.click_share[k] * t.weight[k]:
-                            visit(c, r, t, counts, log, i, k, FROM_IMPRESSION, -1)
+                n = compact(flags, b - a, hits)
+                fine_draws(fine, hits, n, a, t.day, r.key_exposure[k])
+                n = _decide_exposures(c, draws[skip:], hits, fine, n, a, t.exposure[k], reached)
+                for h in range(n):
+                    i, place = a + hits[reached[h]], reached[h]
+                    expose(c, r, t, counts, log, i, k, unit(fine[2, place]) < t.paid[k])
+                    if unit(fine[1, place]) < r.click_share[k] * t.weight[k]:
+                        visit(c, r, t, counts, log, i, k, FROM_IMPRESSION, -1)
         for k in range(channels):
             if t.weight[k] > 0.0:
                 fill(draws, chunk, t.day, r.key_visit[k])
@@ -237,8 +266,12 @@ def live_a_day(c: Consumers, r: Rules, t: Today, counts: Counts, news, low, high
                                   factor * r.search[k] * t.coverage[k])
                 else:
                     scan_bound(draws[skip:], flags, c.bound[k, a:b], factor)
-                for h in range(compact(flags, b - a, hits)):
-                    come_unprompted(c, r, t, counts, log, a + hits[h], k, draws[skip + hits[h]])
+                n = compact(flags, b - a, hits)
+                fine_draws(fine, hits, n, a, t.day, r.key_visit[k])
+                _fetch(c, hits, n, a, k)
+                for h in range(n):
+                    come_unprompted(c, r, t, counts, log, a + hits[h], k, refine(draws[skip + hits[h]], fine[0, h]),
+                                    fine[1, h])
         if r.repeats and t.most > 0.0:
             fill(draws, chunk, t.day, r.key_need)
             scan_bound(draws[skip:], flags, c.need[a:b],

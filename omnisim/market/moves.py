@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from omnisim.compiled import inner
+from omnisim.compiled import inner, melted
 from omnisim.market.consumers import (
     CUSTOMER,
     MEMBER,
@@ -43,7 +43,7 @@ CART = 3
 """Days that a full cart waits."""
 
 
-@inner
+@melted
 def move(c: Consumers, counts, i, transition, due):
     """Make transition t01 … t39 (given as 1 … 39), set when the new stage times out, and count it."""
     c.people[i].stage = TARGET[transition - 1]
@@ -51,7 +51,7 @@ def move(c: Consumers, counts, i, transition, due):
     counts.moves[transition - 1] += counts.scale
 
 
-@inner
+@melted
 def interest_on(c: Consumers, r: Rules, i, day):
     """Interest today: 1 - (1 - long)(1 - short), each decayed since it was written."""
     if c.people[i].interest_day == NEVER:
@@ -61,13 +61,13 @@ def interest_on(c: Consumers, r: Rules, i, day):
                   * (1.0 - np.float64(c.people[i].interest_short) * r.decay_short[age]))
 
 
-@inner
+@melted
 def bound_of_interest(x):
     """Interest in 1/65536, rounded up; a grain more covers its rounding to single precision."""
     return np.uint16(min(65535.0, x * 65536.0 + 2.0)) if x > 0.0 else np.uint16(0)
 
 
-@inner
+@melted
 def add_interest(c: Consumers, r: Rules, i, day, half):
     """An exposure: interest x becomes x + q (1 - x), shared evenly: each part moves by half = 1 - √(1 - q)."""
     long = short = 0.0
@@ -92,7 +92,7 @@ def forgets_on(c: Consumers, r: Rules, i, day):
     return day + DECAY_DAYS
 
 
-@inner
+@melted
 def meet(c: Consumers, r: Rules, counts, i, day, paid):
     """The consumer sees the brand: unaware becomes exposed, lost is won again by paid reach, and interest may wake."""
     if c.people[i].stage == U:

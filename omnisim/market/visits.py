@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from omnisim.books import GROUPS, MEASURE, SEGMENT
-from omnisim.compiled import inner
+from omnisim.compiled import inner, melted
 from omnisim.market.consumers import (
     ALIVE,
     CUSTOMER,
@@ -50,7 +50,7 @@ CARTS = 0.1
 """Share of them who fill a cart first."""
 
 
-@inner
+@melted
 def touch(c: Consumers, counts, log, i, k, day):
     """Note that channel k reached the consumer; a journey quiet for too long has ended without an order."""
     code = np.uint32(k + 1)
@@ -67,7 +67,7 @@ def touch(c: Consumers, counts, log, i, k, day):
     c.people[i].touched = day
 
 
-@inner
+@melted
 def lift_bound(c: Consumers, r: Rules, i, k, day):
     """Bound of visits to channel k from today on: the hazard without interest only falls until the next event."""
     if not (c.uses[i] >> np.uint32(k)) & np.uint32(1):
