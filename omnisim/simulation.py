@@ -105,13 +105,17 @@ class Run:
         """Let the days pass up to the evening before day `until`."""
         first = self.world.day
         clock = simpy.Environment(initial_time=first)
-        for hour, step in ((5, self.receive), (6, self.review), (8, self.live), (20, self.settle),
-                           (21, self.after_sales), (22, self.replenish), (23, self.close)):
-            clock.process(daily(clock, hour, step))
+        steps = [daily(clock, hour, step) for hour, step in (
+            (5, self.receive), (6, self.review), (8, self.live), (20, self.settle), (21, self.after_sales),
+            (22, self.replenish), (23, self.close))]
+        for step in steps:
+            clock.process(step)
         for day in range(first, until):
             clock.run(until=day + 1)
             if progress:
                 progress(done + day - first + 1, total)
+        for step in steps:
+            step.close()  # a clock is a ring of references: let it not hold the population until the next collection
 
     def receive(self, day: int) -> None:
         """Step 1."""
