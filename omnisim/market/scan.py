@@ -11,9 +11,10 @@ import numpy as np
 
 from omnisim.compiled import inner
 
-SLACK = np.float32(1.00001)
-"""Covers the rounding of the bound itself, which is computed in single precision."""
-
+SLACK = np.float32(1.00002)
+"""Covers the rounding of the bound itself, which is computed in single precision, and a full interest of 65535."""
+FULL = np.uint16(65535)
+"""A bound that stands for any hazard above it: always a candidate, also when a factor below 1 lowers the others."""
 
 
 @inner
@@ -29,7 +30,8 @@ def scan_interest(draws, flags, bound, factor, keen, search):
     """Candidates for a hazard bounded by (bound * factor + keen * search) / 65536."""
     scale, lift = np.float32(factor) * SLACK, np.float32(search) * SLACK
     for j in range(bound.size):
-        flags[j] = np.float32(draws[j]) < np.float32(bound[j]) * scale + np.float32(keen[j]) * lift
+        limit = np.float32(bound[j]) * scale + np.float32(keen[j]) * lift
+        flags[j] = (np.float32(draws[j]) < limit) | (bound[j] == FULL)
 
 
 @inner
@@ -37,7 +39,7 @@ def scan_bound(draws, flags, bound, factor):
     """Candidates for a hazard bounded by bound / 65536 * factor."""
     scale = np.float32(factor) * SLACK
     for j in range(bound.size):
-        flags[j] = np.float32(draws[j]) < np.float32(bound[j]) * scale
+        flags[j] = (np.float32(draws[j]) < np.float32(bound[j]) * scale) | (bound[j] == FULL)
 
 
 @inner
