@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+from omnisim.plan import Plan
 from omnisim.scenario.model import Scenario
+from omnisim.simulation import Run, World
 
 
 def channel(**fields: Any) -> dict[str, Any]:
@@ -58,3 +61,14 @@ def small_brand(**sections: Any) -> Scenario:
         "supply": {"moq": 20},
     }
     return Scenario.model_validate(plain | sections)
+
+
+def live(world: World, days: int, plan: Plan | None = None) -> World:
+    """Let a world live on for some days, on one thread."""
+    Run(world, plan or Plan(), None, None, None).advance(world.day + days)
+    return world
+
+
+def within(successes: float, trials: float, share: float) -> bool:
+    """Whether a count lies within four standard errors of a share of the trials."""
+    return trials > 0 and abs(successes - trials * share) <= 4 * math.sqrt(trials * share * (1 - share)) + 1e-9
