@@ -93,7 +93,8 @@ def visit(c: Consumers, r: Rules, t: Today, counts, log, i, k, origin, led_from)
         k, origin, led_from = todo[n, 0], todo[n, 1], todo[n, 2]
         if c.last[i, k] == t.day:
             continue
-        if origin != FROM_REFERRAL and not (c.uses[i] >> np.uint32(k)) & np.uint32(1):
+        # links, seeds, shares and invitations lead on their share of the people, users of the channel or not
+        if origin < FROM_LINK and not (c.uses[i] >> np.uint32(k)) & np.uint32(1):
             continue
         before = np.int64(c.last[i, k])
         browse(c, r, t, counts, log, i, k, origin, led_from)
