@@ -26,7 +26,7 @@ from omnisim.market.consumers import (
 from omnisim.market.day import CHANNEL, CONSUMER, LED_FROM, MINUTE, ORDINAL, ORIGIN, Today
 from omnisim.market.journey import ADVOCACY, INVITATION, SCAN
 from omnisim.market.moves import move, pay, receive
-from omnisim.market.rules import FROM_REFERRAL, MILLION, Rules
+from omnisim.market.rules import FROM_NEED, FROM_REFERRAL, MILLION, Rules
 from omnisim.market.visits import lift_bound
 from omnisim.portable import exp
 from omnisim.streams import neighbour, unit, words
@@ -173,7 +173,7 @@ def _change_status(c: Consumers, r: Rules, t: Today, counts, tally, part, i, k, 
             tally[REFERRED] += counts.scale
             tally[MEDIA] -= r.refer_reward * counts.scale
         return _invite(c, r, t, i, k, news, n_news)
-    if not flags & ALIVE:
+    if not flags & ALIVE and demand[ORIGIN] != FROM_NEED:  # who lapsed this morning still had today's needs
         tally[WIN_BACK] += counts.scale
         c.people[i].flags |= ALIVE
         lift_need(c, r, i)
