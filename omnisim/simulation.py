@@ -155,8 +155,7 @@ class Run:
 
     def _today(self, day: int) -> Today:
         service, market = self.scenario.service, self.world.market
-        asked = market.consultations
-        answered = 1.0 if service.capacity is None or asked <= service.capacity else service.capacity / asked
+        answered = 1.0 if service.capacity is None else min(1.0, service.capacity / max(1, market.consultations))
         weight = self.season.weight(day)
         sells = weight[market.rules["repeat_weight"][:weight.size] > 0]
         date = self.scenario.horizon.start + datetime.timedelta(days=day)
