@@ -157,12 +157,14 @@ def feel_need(c: Consumers, r: Rules, t: Today, counts, log, i, draw):
 @inner
 def hear_from_others(c: Consumers, r: Rules, t: Today, counts, log, news):
     """What reached consumers since yesterday: rows (consumer, kind, channel it comes from)."""
+    invited = -1
     for n in range(news.shape[0]):
         i, kind, k = news[n, 0], news[n, 1], news[n, 2]
         if kind == SHARE_CLICK:
             visit(c, r, t, counts, log, i, k, FROM_SHARE, -1)
         elif kind == INVITATION:
-            if not c.people[i].flags & CUSTOMER:
+            if i != invited and not c.people[i].flags & CUSTOMER:  # two invitations make one first order
+                invited = i
                 visit(c, r, t, counts, log, i, k, FROM_REFERRAL, -1)
                 w, _, _, _ = words(r.key_refer, i, t.day, 3)
                 ask(r, counts, log, i, k, FROM_REFERRAL, w, 0, -1)
