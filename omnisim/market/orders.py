@@ -36,7 +36,7 @@ REPEAT, WIN_BACK, REFERRED = MEASURE["repeat_orders"], MEASURE["win_back_orders"
 UNITS, LOST_ORDERS, LOST_UNITS = MEASURE["units"], MEASURE["lost_orders"], MEASURE["lost_units"]
 RETURNED, RETURNS, GOODS = MEASURE["returned_orders"], MEASURE["returns"], MEASURE["cost_of_goods"]
 COMMISSION, PAYMENT, LOGISTICS = MEASURE["commission"], MEASURE["payment_fee"], MEASURE["logistics"]
-SERVICE, MEDIA = MEASURE["service"], MEASURE["media"]
+SERVICE = MEASURE["service"]
 SEGMENT_ORDERS, SEGMENT_GMV, SEGMENT_FIRST = (SEGMENT.index(name) for name in ("orders", "gmv", "new_customers"))
 MOST_UNITS = 100_000
 
@@ -147,7 +147,8 @@ def book_orders(c: Consumers, r: Rules, t: Today, counts, demands, sku, quantity
         line["delivered"] = t.day + late + r.delivery_days[k]
         line["returned"] = -1
         line["number"] = c.people[i].orders
-        paths[n_lines] = c.people[i].path
+        # after another order today nothing but this channel has been touched
+        paths[n_lines] = c.people[i].path if c.people[i].path != 0 else np.uint32(k + 1)
         first_days[n_lines] = c.people[i].first_day
         c.people[i].path = 0
         n_lines += 1
@@ -171,7 +172,7 @@ def _change_status(c: Consumers, r: Rules, t: Today, counts, tally, part, i, k, 
                 lift_bound(c, r, i, j, t.day)
         if demand[ORIGIN] == FROM_REFERRAL:
             tally[REFERRED] += counts.scale
-            tally[MEDIA] -= r.refer_reward * counts.scale
+            tally[SERVICE] -= r.refer_reward * counts.scale
         return _invite(c, r, t, i, k, news, n_news)
     if not flags & ALIVE and demand[ORIGIN] != FROM_NEED:  # who lapsed this morning still had today's needs
         tally[WIN_BACK] += counts.scale
