@@ -39,6 +39,7 @@ def give_seats(c: Consumers, r: Rules, t: Today, counts, seats: Seats, joins):
         seats.holders[seats.taken[0]] = i
         seats.taken[0] += 1
         c.people[i].flags |= SEAT
+        c.uses[i] |= np.uint32(1) << np.uint32(r.community)
         counts.tally[i % GROUPS, r.community, JOINS] += counts.scale
         lift_bound(c, r, i, r.community, t.day)
         if c.people[i].stage == S_B:
@@ -61,7 +62,7 @@ def live_in_groups(c: Consumers, r: Rules, t: Today, counts, seats: Seats, share
     Parameters
     ----------
     shares : int64 (s,)  members whose visit today made them pass a link on
-    luck : int64 (taken,)  a draw of each member; those with at most `bar` get a reward for passing a link on
+    luck : int64 (taken,)  rank of each member's draw; those up to `bar` get a reward for passing a link on
     news : int64  written: readers who open a link tomorrow, neighbours whom advocates reach
 
     Returns

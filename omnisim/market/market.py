@@ -131,10 +131,11 @@ class Market:
         community.give_seats(self.consumers, rules, self.today, self.counts, self.seats, self.joins)
         most = (self.shares.size + int(self.seats.taken[0])) * int(rules["readers"] + rules["audience"])
         news = np.empty((most, 3), np.int64)
-        luck = hashes(rules["key_private"], self.seats.holders[:self.seats.taken[0]], self.today["day"], 4)
+        drawn = hashes(rules["key_private"], self.seats.holders[:self.seats.taken[0]], self.today["day"], 4)
+        luck = np.empty(drawn.size, np.int64)
+        luck[np.argsort(drawn, kind="stable")] = np.arange(drawn.size)
         # exactly as many members as the money pays, those with the lowest draws: the budget is never exceeded
-        paid = min(luck.size, budget // int(rules["share_reward"] * rules["scale"]))
-        bar = int(np.partition(luck, paid - 1)[paid - 1]) if paid else -1
+        bar = min(luck.size, budget // int(rules["share_reward"] * rules["scale"])) - 1
         n = community.live_in_groups(self.consumers, rules, self.today, self.counts, self.seats, self.shares, luck,
                                      bar, news)
         self.hear(news[:n])
@@ -205,6 +206,7 @@ def _first_seats(scenario: Scenario, rules: Rules, consumers: Consumers) -> comm
     chosen = np.sort(live[np.argsort(keys, kind="stable")[:wanted]])
     holders[:wanted] = chosen
     people["flags"][chosen] |= SEAT
+    consumers.uses[chosen] |= np.uint32(1 << max(0, int(rules["community"])))
     seated = chosen[np.isin(people["stage"][chosen], (S_B, S_M, S_X))]
     people["stage"][seated], consumers.due[seated] = S_D, NEVER
     community.prompt_members(consumers, rules, chosen, rules["first_day"])
