@@ -6,6 +6,7 @@ channel that is switched off can change a draw or a sum.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,8 @@ MILLION = 1_000_000
  FROM_NEED, FROM_REFERRAL) = range(len(ORIGINS))
 
 
+quantile_table = lru_cache(maxsize=64)(portable.quantile_table)
+"""Inverted once for all runs with the same parameters; takes longer than settling in a small population."""
 CHANNELS = 30
 """Most channels of a scenario; arrays by channel are padded to it, so that kernels compile once for all scenarios."""
 SEGMENTS = 50
@@ -135,7 +138,7 @@ def _people(scenario: Scenario, names: list[str]) -> dict[str, Any]:
         "reach": np.array([[s.uses.get(name, scenario.channels[name].reach) for name in names] for s in segments]),
         # equal reach: both follow the common draw with probability v each, so indicators correlate by v²
         "overlap": float(np.sqrt(population.overlap)),
-        "affinity_quantiles": portable.quantile_table(shape, 0.0),
+        "affinity_quantiles": quantile_table(shape, 0.0),
         "past_customers": min(1.0, customers / (population.size * population.scale)),
         "past_days": past_days,
         "past_members": scenario.membership.join if scenario.membership else 0.0,
@@ -171,9 +174,9 @@ def _repurchase(scenario: Scenario) -> dict[str, Any]:
     uplift = membership.uplift if membership else 0.0
     joined = membership.join if membership else 0.0
     return {
-        "rate_quantiles": portable.quantile_table(buy.rate_shape, 0.0),
+        "rate_quantiles": quantile_table(buy.rate_shape, 0.0),
         "rate_scale": buy.rate_scale,
-        "lapse_quantiles": portable.quantile_table(buy.lapse_a, buy.lapse_b),
+        "lapse_quantiles": quantile_table(buy.lapse_a, buy.lapse_b),
         "repeats": scenario.brand.loop.repurchase,
         "interest_uplift": buy.interest_uplift,
         "member_uplift": uplift,
