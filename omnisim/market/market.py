@@ -191,7 +191,7 @@ def open_market(scenario: Scenario, seed: int, replication: int, parts: list[tup
     stages = np.bincount(consumers.people["stage"], minlength=16).astype(np.int64) * rules["scale"]
     renewal = scenario.population.renewal
     return Market(rules, open_media(scenario, grains), consumers, seats, parts,
-                  round(365 / renewal) if renewal > 0 else 0, stages)
+                  round(365 / renewal) if renewal > 1e-6 else 0, stages)
 
 
 def _first_seats(scenario: Scenario, rules: Rules, consumers: Consumers) -> community.Seats:
