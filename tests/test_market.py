@@ -409,3 +409,9 @@ def test_minutes_of_the_day_follow_the_clock() -> None:
     books = simulate(scenario(population=ALIKE, channels={"shop": channel(direct=0.05, intercept=0.0)}, brand=NOBODY))
     hours = np.bincount(books.orders["minute"] // 60, minlength=24)
     assert stats.chisquare(hours, np.array(HOURLY) / sum(HOURLY) * hours.sum()).pvalue > 1e-4
+
+
+def test_somebody_must_find_the_brand_unaided() -> None:
+    """Search ads bid on yesterday's searches, which are told from those that found the brand."""
+    with pytest.raises(ValueError, match="unaided"):
+        scenario(brand=NOBODY | {"interest": {"unaided": 0.0}})

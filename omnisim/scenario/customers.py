@@ -106,7 +106,7 @@ class Interest(Section):
     """Log-odds of a first order that full interest adds."""
     threshold: float = quantity(0.1, unit=SHARE, gt=0, lt=1)
     """Interest from which a consumer counts as interested."""
-    unaided: float = share(0.5)
+    unaided: float = quantity(0.5, unit=SHARE, gt=0, le=1)
     """Share of searches that find the brand without search ads (g0)."""
 
 
