@@ -16,7 +16,7 @@ from omnisim.scenario.model import Scenario
 from omnisim.study.brand_tables import BrandTables
 from omnisim.study.fitting import Problem, Search, cost, effort, tidy
 from omnisim.study.start import build
-from omnisim.study.targets import FIRST, GMV, ORDERS, UV, Floats, Target, Task, match, observe
+from omnisim.study.targets import FIRST, GMV, ORDERS, UV, Floats, Task, match, observe
 from omnisim.study.unidentified import Unidentified, list_unidentified
 
 if TYPE_CHECKING:

@@ -1,14 +1,14 @@
 """Find the parameters with which a simulation comes to the brand's table: Gauss-Newton on shared luck.
 
-Each channel has four unknowns: its level (multiplies the visits that nobody paid for), its return visits, the intercept of
-first orders and the weight it has in repurchase. The table gives two figures for these, visitors and orders; the
-catalogue's visits per visitor are a third, held less tightly; for the rest, unknowns stay as near to where they
-started as the figures allow. The brand's past first orders a month follow the simulated ones.
+Each channel has four unknowns: its level (multiplies the visits that nobody paid for), its return visits, the
+intercept of first orders and the weight it has in repurchase. The table gives two figures for these, visitors and
+orders; the catalogue's visits per visitor are a third, held less tightly; for the rest, unknowns stay as near to where
+they started as the figures allow. The brand's past first orders a month follow the simulated ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ from omnisim.study.targets import FIRST, GMV, ORDERS, UV, VISITS, Floats, Target
 SMALL = 100_000
 """Consumers in the runs that measure how figures answer to parameters."""
 SMALL_RUNS, FULL_RUNS = 2, 4
-"""Runs that are averaged, at the two sizes."""
+"""Runs that are averaged, at the two sizes; slopes need one, as both ends have the same luck."""
 SMALL_STEPS, FULL_STEPS = 5, 2
 """Steps on the small population, and batches of runs on the full one."""
 NEAR = 0.02
@@ -240,14 +240,15 @@ class Search:
     def slopes(self, values: Floats) -> Floats:
         """Jacobian of the residual (wants, unknowns), by small changes of one unknown at a time on the same luck."""
         problem = self.problem
-        bumped = [values + unknown.bump * np.eye(values.size)[n] * (-1 if values[n] + unknown.bump > unknown.high else 1)
-                  for n, unknown in enumerate(problem.unknowns)]
+        bumps = np.array([-unknown.bump if value + unknown.bump > unknown.high else unknown.bump
+                          for unknown, value in zip(problem.unknowns, values.tolist(), strict=True)])
+        bumped = list(values + np.diag(bumps))
         tasks = [Task(shrink(problem.apply(point)), 1_000) for point in (values, *bumped)]
         months = observe(tasks, self.seed, self.threads)
         self.advance(len(tasks))
         base = problem.residual(months[0], values)
-        columns = [(problem.residual(month, point) - base) / (point - values)[n]
-                   for n, (month, point) in enumerate(zip(months[1:], bumped, strict=True))]
+        columns = [(problem.residual(month, point) - base) / bump
+                   for month, point, bump in zip(months[1:], bumped, bumps, strict=True)]
         return np.array(columns).T
 
 
@@ -280,4 +281,5 @@ def solve(problem: Problem, slopes: Floats, values: Floats, distance: Floats) ->
     reach = np.where([unknown.name == "revisit" for unknown in problem.unknowns], 0.3, 1.0)
     low, high = np.maximum(low, -reach), np.minimum(high, reach)
     found = lsq_linear(matrix, wanted, (np.minimum(low, high - 1e-9), np.maximum(high, low + 1e-9)))
-    return values + np.asarray(found.x)
+    step: Floats = np.asarray(found.x, float)
+    return values + step
