@@ -23,8 +23,10 @@ SMALL = 100_000
 """Consumers in the runs that measure how figures answer to parameters."""
 SMALL_RUNS, FULL_RUNS = 2, 4
 """Runs that are averaged, at the two sizes; slopes need one, as both ends have the same luck."""
-SMALL_STEPS, FULL_STEPS = 5, 2
-"""Steps on the small population, and batches of runs on the full one."""
+SMALL_STEPS, FULL_STEPS = 5, 4
+"""Steps on the small population, and batches of runs on the full one: at most so many."""
+SURE = 0.005
+"""Standard error of orders and visitors, over all batches, at which no further batch is needed."""
 NEAR = 0.02
 """Distance from the targets (in logs) at which the small population has done its part."""
 LINEAR = 0.15
@@ -190,7 +192,8 @@ class Search:
     advance: Callable[[int], None]
     n_runs: int = 0
     slope: Floats = field(init=False)
-    seen: list[tuple[Floats, Floats]] = field(default_factory=list)
+    seen: list[tuple[Floats, Floats, Floats]] = field(default_factory=list)
+    """Of each batch on the full population: values, distance, variance of the distance."""
 
     def run(self) -> Floats:
         """The values of the unknowns that come nearest to the table."""
@@ -207,9 +210,16 @@ class Search:
                 slopes = self.slopes(values)
             values = solve(problem, slopes, values, distance)
         self.slope = slopes
-        for _ in range(FULL_STEPS):
+        for step in range(FULL_STEPS):
             values = self.learn(values, self.months(values, small=False))
+            if step > 0 and self.error < SURE:
+                break
         return values
+
+    @property
+    def error(self) -> float:
+        """Standard error of the distance over all batches, of the figure where it is largest."""
+        return float(np.sqrt(np.sum([variance for _, _, variance in self.seen], axis=0)).max() / len(self.seen))
 
     def learn(self, values: Floats, months: Floats) -> Floats:
         """A step from a batch of runs on the full population and from all such batches before it.
@@ -220,8 +230,10 @@ class Search:
         the average of all batches has less noise than the last one.
         """
         self.problem.reprice(months)
-        self.seen.append((values, self.problem.residual(months.mean(axis=0), values)))
-        moves = [(distance, self.slope @ (values - at)) for at, distance in self.seen]
+        runs = np.array([self.problem.residual(month, values) for month in months])
+        self.seen.append((values, self.problem.residual(months.mean(axis=0), values),
+                          runs.var(axis=0, ddof=1) / len(runs)))
+        moves = [(distance, self.slope @ (values - at)) for at, distance, _ in self.seen]
         near = [distance + move for distance, move in moves if np.abs(move).max() < LINEAR]
         return solve(self.problem, self.slope, values, np.mean(near, axis=0))
 
