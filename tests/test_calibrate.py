@@ -20,15 +20,15 @@ BRAND = read_tables([T1])
 
 
 def market(**channels: dict[str, object]) -> om.Scenario:
-    """A market of 50,000 in which a tenth of the people visit in a month."""
-    shelf = channel(direct=4e-3, search=2e-3, revisit=0.3, intercept=-4.0, budget=60.0, persuasion=0.05,
+    """A market of 30,000 in which a tenth of the people visit in a month."""
+    shelf = channel(direct=4e-3, search=2e-3, revisit=0.3, intercept=-4.0, budget=36.0, persuasion=0.05,
                     click_share=0.01) | channels.get("shelf", {})
     group = channel(kind="private", direct=1e-3, follow=4e-3, revisit=0.3, intercept=-4.5, order_value=150.0,
                     repeat_weight=1.5) | channels.get("group", {})
-    return scenario(horizon={"days": 30, "warm_up": 210}, population={"size": 50_000},
-                    channels={"shelf": shelf, "group": group}, community={"channel": "group", "seats": 300,
-                                                                          "members": 300},
-                    brand={"new_customers": 230.0, "age": 3.0})
+    return scenario(horizon={"days": 30, "warm_up": 210}, population={"size": 30_000},
+                    channels={"shelf": shelf, "group": group}, community={"channel": "group", "seats": 200,
+                                                                          "members": 200},
+                    brand={"new_customers": 140.0, "age": 3.0})
 
 
 def test_fit_finds_a_known_market_again() -> None:

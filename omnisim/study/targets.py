@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from omnisim.books import MEASURE
 from omnisim.errors import Fault, UsageError
 from omnisim.measure.windows import BASELINE, BLOCK
-from omnisim.run import warm_up
 from omnisim.scenario import catalogue
 from omnisim.scenario.model import Scenario
 from omnisim.scenario.warn import CALIBRATION
+from omnisim.simulation import warm_up
 from omnisim.study.brand_tables import ChannelStatus
 
 Floats = NDArray[np.float64]
