@@ -31,7 +31,8 @@ def market(**channels: dict[str, object]) -> om.Scenario:
                     brand={"new_customers": 140.0, "age": 3.0})
 
 
-def test_fit_finds_a_known_market_again() -> None:
+def test_fit_finds_a_known_market_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fitting, "FULL_STEPS", 2)
     true = market()
     months = targets.observe([targets.Task(true, n) for n in range(8)], 77, 2).mean(axis=0)
     names = sorted(true.channels)
@@ -71,6 +72,7 @@ def test_scenario_built_from_the_brands_table() -> None:
     assert {(flow.source, flow.target, flow.kind) for flow in built.flows} == {
         ("douyin", "taobao", "link"), ("taobao", "community", "code")}
     assert built.horizon.warm_up == 210
+    assert built.channels["douyin"].label_zh == "抖音内容"
 
 
 def test_daily_table_gives_the_budgets() -> None:

@@ -81,6 +81,8 @@ def channel(row: ChannelStatus, target: Target, orders: float, costs: list[float
     visits = target.visits_per_visitor * row.monthly_uv / 30
     budget = sum(costs) / len(costs) if costs else figure(row.channel, "cost_per_visit", 0.25) * visits
     found: dict[str, Any] = {"preset": row.channel, "budget": round(budget, 2), "checkout": target.sells}
+    if row.label and len(row.label) <= 64 and row.label.isprintable() and row.label != row.channel:
+        found["label" if row.label.isascii() else "label_zh"] = row.label
     usual = figure(row.channel, "visits_per_uv", VISITS_PER_VISITOR)
     crowd = row.monthly_uv / people
     reach = float(str(preset["reach"]))
