@@ -242,9 +242,11 @@ def calibrate(data: Annotated[list[Path], typer.Option("--data", metavar="TABLE"
 
         def show(console: Console) -> None:
             print_frame(console, fit.table, title="fit")
+            print_frame(console, fit.unidentified_table, title="what the table cannot tell")
             if out is not None:
                 console.print(f"→ {out}", markup=False)
-        record = {"seed": seed, "out": None if out is None else str(out), "fit": records(fit.table)}
+        record = {"seed": seed, "out": None if out is None else str(out), "fit": records(fit.table),
+                  "unidentified": records(fit.unidentified_table)}
         return Answer(record, show, warnings=fit.warnings)
     return job
 

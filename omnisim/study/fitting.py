@@ -1,0 +1,297 @@
+"""Find the parameters with which a simulation comes to the brand's table: Gauss-Newton on shared luck.
+
+Each channel has four unknowns: its level (multiplies the visits that nobody paid for), its return visits, the
+intercept of first orders and the weight it has in repurchase. The table gives two figures for these, visitors and
+orders; the catalogue's visits per visitor are a third, held less tightly; for the rest, unknowns stay as near to where
+they started as the figures allow. The brand's past first orders a month follow the simulated ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import lsq_linear
+
+from omnisim.scenario.model import Scenario
+from omnisim.study.targets import FIRST, GMV, ORDERS, UV, VISITS, Floats, Target, Task, observe
+
+SMALL = 100_000
+"""Consumers in the runs that measure how figures answer to parameters."""
+SMALL_RUNS, FULL_RUNS = 2, 4
+"""Runs that are averaged, at the two sizes; slopes need one, as both ends have the same luck."""
+SMALL_STEPS, FULL_STEPS = 5, 4
+"""Steps on the small population, and batches of runs on the full one: at most so many."""
+SURE = 0.005
+"""Standard error of orders and visitors, over all batches, at which no further batch is needed."""
+NEAR = 0.02
+"""Distance from the targets (in logs) at which the small population has done its part."""
+LINEAR = 0.15
+"""Distance (in logs) over which a batch still speaks for other parameters, through the Jacobian."""
+LEVEL = ("direct", "follow", "search")
+"""Fields of a channel that its level multiplies; on the community's channel, the links that readers open as well."""
+
+
+class Unknown(NamedTuple):
+    """A number that is sought: how freely it may leave its start (prior sd), how far, and the bump of a slope."""
+
+    channel: str
+    name: str
+    start: float
+    spread: float
+    low: float
+    high: float
+    bump: float
+
+
+class Want(NamedTuple):
+    """A figure that is wanted, in logs, and how tightly."""
+
+    channel: int
+    name: str
+    value: float
+    tolerance: float
+
+
+@dataclass
+class Problem:
+    """A scenario, what it should come to, and what may be changed about it."""
+
+    scenario: Scenario
+    targets: tuple[Target, ...]
+    unknowns: tuple[Unknown, ...] = field(init=False)
+    wants: tuple[Want, ...] = field(init=False)
+    order_value: dict[str, float] = field(init=False)
+    rows: NDArray[np.int64] = field(init=False)
+
+    def __post_init__(self) -> None:
+        names = sorted(name for name, channel in self.scenario.channels.items() if channel.active)
+        self.rows = np.array([names.index(target.channel) for target in self.targets])
+        self.order_value = {t.channel: t.order_value for t in self.targets if t.sells}
+        unknowns: list[Unknown] = []
+        wants: list[Want] = []
+        for n, target in enumerate(self.targets):
+            unknowns += self._unknowns(target)
+            wants += [Want(n, "monthly_uv", np.log(target.uv), 0.002),
+                      Want(n, "visits_per_visitor", np.log(target.visits_per_visitor), 0.02)]
+            if target.sells:
+                wants.append(Want(n, "orders", np.log(target.orders), 0.002))
+        if any(target.sells for target in self.targets):
+            first = max(self.scenario.brand.new_customers, 0.1)
+            unknowns.append(Unknown("", "new_customers", np.log(first), 2.0, np.log(first) - 7, np.log(first) + 7, 0.2))
+            wants.append(Want(-1, "new_customers", 0.0, 0.01))
+        self.unknowns, self.wants = tuple(unknowns), tuple(wants)
+
+    def _unknowns(self, target: Target) -> list[Unknown]:
+        channel = self.scenario.channels[target.channel]
+        community = self.scenario.community
+        parts = [getattr(channel, name) for name in LEVEL]
+        if community and community.channel == target.channel:
+            parts.append(community.click)
+        highest = float(np.log(1.0 / max(parts))) if max(parts) > 0 else 0.0
+        revisit = float(np.log(max(channel.revisit, 1e-3)))
+        found = [Unknown(target.channel, "level", 0.0, 3.0, -9.0, max(0.0, highest), 0.2),
+                 Unknown(target.channel, "revisit", revisit, 0.4, np.log(0.02), np.log(0.8), 0.1)]
+        if target.sells:
+            weight = float(np.log(max(channel.repeat_weight, 1e-4)))
+            found += [Unknown(target.channel, "intercept", channel.intercept, 0.7, -15.0, 3.0, 0.25),
+                      Unknown(target.channel, "repeat_weight", weight, 0.5, weight - 7, weight + 7, 0.3)]
+        return found
+
+    @property
+    def start(self) -> Floats:
+        """The unknowns as the scenario has them."""
+        return np.array([u.start for u in self.unknowns])
+
+    def apply(self, values: Floats) -> Scenario:
+        """The scenario with these values of the unknowns, and nothing else changed."""
+        changes: dict[str, object] = {}
+        for unknown, value in zip(self.unknowns, values.tolist(), strict=True):
+            place = f"channels.{unknown.channel}."
+            if unknown.name == "level":
+                channel, community = self.scenario.channels[unknown.channel], self.scenario.community
+                changes |= {place + name: tidy(getattr(channel, name) * np.exp(value)) for name in LEVEL
+                            if getattr(channel, name) > 0}
+                if community and community.channel == unknown.channel:
+                    changes["community.click"] = tidy(community.click * np.exp(value))
+            elif unknown.name == "new_customers":
+                changes["brand.new_customers"] = tidy(np.exp(value))
+            else:
+                changes[place + unknown.name] = tidy(value if unknown.name == "intercept" else np.exp(value))
+        changes |= {f"channels.{name}.order_value": round(value, 2) for name, value in self.order_value.items()}
+        return self.scenario.with_(changes)
+
+    def distance(self, month: Floats) -> Floats:
+        """How far a month is from what is wanted, in logs."""
+        seen = month[self.rows]
+        found = []
+        for want in self.wants:
+            if want.name == "new_customers":
+                found.append(np.log(max(month[:, FIRST].sum(), 0.5)))
+                continue
+            row = seen[want.channel]
+            value = {"monthly_uv": row[UV], "visits_per_visitor": row[VISITS] / max(row[UV], 1),
+                     "orders": row[ORDERS]}[want.name]
+            found.append(np.log(max(value, 0.5)) - want.value)
+        return np.array(found)
+
+    def residual(self, month: Floats, values: Floats) -> Floats:
+        """The distance, with first orders measured against those that the brand is said to have had."""
+        found = self.distance(month)
+        if self.wants and self.wants[-1].name == "new_customers":
+            found[-1] -= values[-1]
+        return found
+
+    def reprice(self, months: Floats) -> None:
+        """Order values such that the mean order comes to the table's, from months simulated with today's.
+
+        Notes
+        -----
+        Units an order scale with the order value, so the ratio is exact but for luck. Where no segment spends more or
+        less than another there is no ratio to find: the order value is the table's.
+        """
+        if all(segment.spend == 1.0 for segment in self.scenario.population.segments):
+            return
+        for target, row in zip(self.targets, self.rows, strict=True):
+            orders, gmv = months[:, row, ORDERS].sum(), months[:, row, GMV].sum()
+            if target.sells and orders > 0:
+                price = sum(product.share * product.price for product in self.scenario.products.values())
+                self.order_value[target.channel] = max(
+                    price, self.order_value[target.channel] * target.order_value * orders / gmv)
+
+
+def tidy(value: float) -> float:
+    """A fitted value as it is written: six significant digits."""
+    return float(f"{value:.6g}")
+
+
+def shrink(scenario: Scenario) -> Scenario:
+    """The same market told by fewer consumers, each standing for more people; stock and service never scarce."""
+    factor = max(1, scenario.population.size // SMALL)
+    return scenario.with_({
+        "population.size": scenario.population.size // factor, "population.scale": scenario.population.scale * factor,
+        "supply.unlimited": True, "service.capacity": None})
+
+
+@dataclass
+class Search:
+    """The search for the unknowns.
+
+    Parameters
+    ----------
+    seed, threads : int
+    advance : callable  told the work done, in runs of the small population
+    """
+
+    problem: Problem
+    seed: int
+    threads: int
+    advance: Callable[[int], None]
+    n_runs: int = 0
+    slope: Floats = field(init=False)
+    seen: list[tuple[Floats, Floats, Floats]] = field(default_factory=list)
+    """Of each batch on the full population: values, distance, variance of the distance."""
+
+    def run(self) -> Floats:
+        """The values of the unknowns that come nearest to the table."""
+        problem = self.problem
+        values = problem.start
+        slopes = self.slopes(values)
+        for step in range(SMALL_STEPS):
+            months = self.months(values, small=True)
+            distance = problem.residual(months.mean(axis=0), values)
+            problem.reprice(months)
+            if step > 1 and np.abs(distance).max() < NEAR:
+                break
+            if step == 1:
+                slopes = self.slopes(values)
+            values = solve(problem, slopes, values, distance)
+        self.slope = slopes
+        for step in range(FULL_STEPS):
+            values = self.learn(values, self.months(values, small=False))
+            if step > 0 and self.error < SURE:
+                break
+        return values
+
+    @property
+    def error(self) -> float:
+        """Standard error of the distance over all batches, of the figure where it is largest."""
+        return float(np.sqrt(np.sum([variance for _, _, variance in self.seen], axis=0)).max() / len(self.seen))
+
+    def learn(self, values: Floats, months: Floats) -> Floats:
+        """A step from a batch of runs on the full population and from all such batches before it.
+
+        Notes
+        -----
+        Each batch had other luck and, a little, other values: its distance is moved to today's along the slopes, and
+        the average of all batches has less noise than the last one.
+        """
+        self.problem.reprice(months)
+        runs = np.array([self.problem.residual(month, values) for month in months])
+        self.seen.append((values, self.problem.residual(months.mean(axis=0), values),
+                          runs.var(axis=0, ddof=1) / len(runs)))
+        moves = [(distance, self.slope @ (values - at)) for at, distance, _ in self.seen]
+        near = [distance + move for distance, move in moves if np.abs(move).max() < LINEAR]
+        return solve(self.problem, self.slope, values, np.mean(near, axis=0))
+
+    def months(self, values: Floats, *, small: bool) -> Floats:
+        """A batch of runs; each batch on the full population has luck of its own."""
+        scenario = self.problem.apply(values)
+        if small:
+            tasks = [Task(shrink(scenario), 1_000 + n) for n in range(SMALL_RUNS)]
+        else:
+            tasks = [Task(scenario, 2_000 + self.n_runs + n) for n in range(FULL_RUNS)]
+            self.n_runs += FULL_RUNS
+        found = observe(tasks, self.seed, self.threads)
+        self.advance(cost(self.problem.scenario, len(tasks), small=small))
+        return found
+
+    def slopes(self, values: Floats) -> Floats:
+        """Jacobian of the residual (wants, unknowns), by small changes of one unknown at a time on the same luck."""
+        problem = self.problem
+        bumps = np.array([-unknown.bump if value + unknown.bump > unknown.high else unknown.bump
+                          for unknown, value in zip(problem.unknowns, values.tolist(), strict=True)])
+        bumped = list(values + np.diag(bumps))
+        tasks = [Task(shrink(problem.apply(point)), 1_000) for point in (values, *bumped)]
+        months = observe(tasks, self.seed, self.threads)
+        self.advance(len(tasks))
+        base = problem.residual(months[0], values)
+        columns = [(problem.residual(month, point) - base) / bump
+                   for month, point, bump in zip(months[1:], bumped, bumps, strict=True)]
+        return np.array(columns).T
+
+
+def cost(scenario: Scenario, n: int, *, small: bool) -> int:
+    """Work of n runs, in runs of the small population."""
+    return n if small else n * max(1, scenario.population.size // SMALL)
+
+
+def effort(problem: Problem) -> int:
+    """Work of a search, in runs of the small population, roughly."""
+    return 2 * (len(problem.unknowns) + 1) + SMALL_STEPS * SMALL_RUNS + cost(
+        problem.scenario, FULL_STEPS * FULL_RUNS, small=False)
+
+
+def solve(problem: Problem, slopes: Floats, values: Floats, distance: Floats) -> Floats:
+    """One step: least squares of what is left of the distances and of the way from the start, within bounds.
+
+    Notes
+    -----
+    Minimises Σ ((rₘ + Σ Jₘₙ dₙ) / τₘ)² + Σ ((uₙ + dₙ - u⁰ₙ) / σₙ)², the mode of a Gaussian posterior with likelihood
+    width τ and prior width σ: a Levenberg-Marquardt step whose damping is what is believed about the unknowns. A step
+    changes no unknown by more than 1, in logs, so that slopes still hold.
+    """
+    tolerance = np.array([want.tolerance for want in problem.wants])
+    spread = np.array([unknown.spread for unknown in problem.unknowns])
+    low = np.array([unknown.low for unknown in problem.unknowns]) - values
+    high = np.array([unknown.high for unknown in problem.unknowns]) - values
+    matrix = np.vstack([slopes / tolerance[:, None], np.diag(1 / spread)])
+    wanted = np.concatenate([-distance / tolerance, (problem.start - values) / spread])
+    reach = np.where([unknown.name == "revisit" for unknown in problem.unknowns], 0.3, 1.0)
+    low, high = np.maximum(low, -reach), np.minimum(high, reach)
+    found = lsq_linear(matrix, wanted, (np.minimum(low, high - 1e-9), np.maximum(high, low + 1e-9)))
+    step: Floats = np.asarray(found.x, float)
+    return values + step

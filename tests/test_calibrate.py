@@ -1,0 +1,180 @@
+"""Calibration: the scenario built from a table, the fit on a small market, what is reported and what is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from building import channel, scenario
+
+import omnisim as om
+from omnisim.errors import UsageError
+from omnisim.study import calibrate, fitting, start, targets
+from omnisim.study.brand_tables import BrandTables, ChannelStatus, DailyRecord, read_tables
+
+T1 = Path(__file__).parents[1] / "scenarios" / "brand_status.csv"
+BRAND = read_tables([T1])
+
+
+def market(**channels: dict[str, object]) -> om.Scenario:
+    """A market of 30,000 in which a tenth of the people visit in a month."""
+    shelf = channel(direct=4e-3, search=2e-3, revisit=0.3, intercept=-4.0, budget=36.0, persuasion=0.05,
+                    click_share=0.01) | channels.get("shelf", {})
+    group = channel(kind="private", direct=1e-3, follow=4e-3, revisit=0.3, intercept=-4.5, order_value=150.0,
+                    repeat_weight=1.5) | channels.get("group", {})
+    return scenario(horizon={"days": 30, "warm_up": 210}, population={"size": 30_000},
+                    channels={"shelf": shelf, "group": group}, community={"channel": "group", "seats": 200,
+                                                                          "members": 200},
+                    brand={"new_customers": 140.0, "age": 3.0})
+
+
+def test_fit_finds_a_known_market_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fitting, "FULL_STEPS", 2)
+    true = market()
+    months = targets.observe([targets.Task(true, n) for n in range(8)], 77, 2).mean(axis=0)
+    names = sorted(true.channels)
+    rows = []
+    for name, counts in zip(names, months, strict=True):
+        uv, orders, gmv = counts[targets.UV], counts[targets.ORDERS], counts[targets.GMV]
+        rows.append(ChannelStatus(name, name, uv, orders / uv, gmv / orders, gmv))
+    away = market(shelf={"direct": 6e-3, "search": 3e-3, "intercept": -4.5}, group={"direct": 8e-4, "follow": 3.2e-3,
+                                                                                    "intercept": -4.0})
+    told: list[tuple[int, int]] = []
+    fit = calibrate.fit(BrandTables(tuple(rows)), scenario=away, seed=3, threads=2,
+                        progress=lambda done, total: told.append((done, total)))
+    assert fit.table["within"].all(), str(fit)
+    assert not fit.warnings
+    assert told[-1][0] == told[-1][1] and all(done <= total for done, total in told)
+    # what is not fitted stays as it was
+    assert away.with_(dict(fit.fitted)).hash == fit.scenario.hash
+    fields = {path.rpartition(".")[2] for path in fit.fitted}
+    assert fields <= {"direct", "search", "follow", "click", "revisit", "intercept", "repeat_weight", "order_value",
+                      "new_customers"}
+
+
+@pytest.mark.slow
+def test_the_brands_table_is_reached_within_three_percent() -> None:
+    fit = om.calibrate(T1)
+    assert fit.table["within"].all(), str(fit)
+    assert fit.scenario.population.size == 1_000_000
+
+
+def test_scenario_built_from_the_brands_table() -> None:
+    built = start.build(BRAND)
+    assert list(built.channels) == ["douyin", "taobao", "community"]
+    assert built.population.size == 1_000_000
+    assert built.products["core"].price <= 0.5 * 120
+    assert built.channels["douyin"].budget == pytest.approx(0.1412 * 50_000 * 3.97 / 30, abs=0.01)
+    assert built.community is not None and built.community.members == 2500
+    assert {(flow.source, flow.target, flow.kind) for flow in built.flows} == {
+        ("douyin", "taobao", "link"), ("taobao", "community", "code")}
+    assert built.horizon.warm_up == 210
+    assert built.channels["douyin"].label_zh == "抖音内容"
+
+
+def test_daily_table_gives_the_budgets() -> None:
+    import datetime
+    day = DailyRecord(datetime.date(2024, 6, 1), "douyin", "抖音", 8500, 320, 45, 5400, 120, 1200, 4.5, "")
+    assert start.build(dataclasses.replace(BRAND, daily=(day,))).channels["douyin"].budget == 1200
+
+
+@pytest.mark.parametrize("uv", [300.0, 50_000.0, 20_000_000.0])
+def test_scenarios_are_built_for_brands_of_any_size(uv: float) -> None:
+    rows = (ChannelStatus("xiaohongshu", "小红书", uv, 0, 0, 0), ChannelStatus("jd", "京东", uv, 0.03, 35, uv * 1.05),
+            ChannelStatus("wecom", "企业微信", uv / 5, 0.08, 900, uv * 14.4))
+    built = start.build(BrandTables(rows))
+    people = built.population.size * built.population.scale
+    assert people >= 6.5 * 2.2 * uv
+    assert built.population.size <= start.MOST
+    assert not built.channels["xiaohongshu"].checkout
+    assert built.supply.unlimited == (built.population.scale > 1)
+    targets.match(rows, built)
+
+
+def test_links_do_not_bring_more_than_the_target_has() -> None:
+    rows = (ChannelStatus("community", "社群", 20_000, 0.08, 180, 288_000),
+            ChannelStatus("mini_program", "小程序", 2_000, 0.05, 170, 17_000))
+    link = next(flow for flow in start.build(BrandTables(rows)).flows if flow.kind == "link")
+    assert link.rate == pytest.approx(0.04)
+
+
+def test_rounded_gmv_is_met_half_way_and_contradicting_gmv_left_aside() -> None:
+    near = targets.set_target(ChannelStatus("taobao", "", 80_000, 0.035, 150, 426_000), "taobao")
+    assert near.gmv == 426_000
+    assert near.order_value == pytest.approx(150 * np.sqrt(426 / 420))
+    far = targets.set_target(ChannelStatus("taobao", "", 80_000, 0.035, 150, 500_000), "taobao")
+    assert (far.gmv, far.order_value) == (pytest.approx(420_000), 150)
+
+
+def test_scenario_must_have_the_channels_of_the_table() -> None:
+    built = start.build(BRAND)
+    less = built.with_({"channels.douyin.active": False, "flows": [], "horizon.warm_up": 90,
+                        "channels.taobao.checkout": False})
+    with pytest.raises(UsageError) as caught:
+        targets.match(BRAND.status, less)
+    text = str(caught.value)
+    assert "channels.douyin" in text and "horizon.warm_up" in text and "channels.taobao.checkout" in text
+    assert len(caught.value.faults) == 3
+
+
+def test_values_are_applied_to_the_fitted_fields_alone() -> None:
+    built = start.build(BRAND)
+    problem = fitting.Problem(built, targets.match(BRAND.status, built))
+    # what is written has six digits
+    assert problem.apply(problem.start).hash == built.with_(
+        {path: fitting.tidy(value) for path, value in calibrate.changed(built, problem.apply(problem.start)).items()}
+    ).hash
+    values = problem.start
+    values[0] = np.log(2.0)
+    changed = calibrate.changed(built, problem.apply(values))
+    assert changed["channels.douyin.direct"] == pytest.approx(2 * built.channels["douyin"].direct, rel=1e-5)
+
+
+def fitted() -> calibrate.Fit:
+    """A fit without simulation: months that are as the table says, but for douyin's visitors."""
+    built = start.build(BRAND)
+    problem = fitting.Problem(built, targets.match(BRAND.status, built))
+    month = np.zeros((3, 5))
+    for target, row in zip(problem.targets, problem.rows, strict=True):
+        uv = target.uv * (1.2 if target.channel == "douyin" else 1.0)
+        month[row] = uv, uv * 4, target.orders, target.gmv, 0.4 * target.orders
+    months = np.array([month * factor for factor in (0.999, 1.0, 1.0, 1.001)])
+    rows = tuple(calibrate.compare(problem, months))
+    values = problem.start
+    values[0] = problem.unknowns[0].low
+    return calibrate.Fit(built, rows, {"brand.new_customers": 1.0}, calibrate.list_unidentified(
+        built, problem.targets, {"douyin": 0.5}, set()), tuple(calibrate.missed(rows, problem, values)), 1)
+
+
+def test_what_is_not_reached_is_said_with_reason_and_cure() -> None:
+    fit = fitted()
+    table = fit.table.set_index(["channel", "measure"])
+    assert table.loc[("taobao", "monthly_uv"), "within"]
+    assert table.loc[("douyin", "monthly_uv"), "deviation_percent"] == pytest.approx(20.0, abs=0.1)
+    note = next(str(note) for note in fit.warnings if "monthly_uv" in note.what)
+    assert "+20.0 %" in note and "level can go no further" in note and "budget" in note
+
+
+def test_what_the_table_cannot_tell_is_listed_with_its_range() -> None:
+    table = fitted().unidentified_table
+    assert (table["low"] <= table["value"]).all() and (table["value"] <= table["high"]).all()
+    assert table["why"].str.len().gt(0).all()
+    for parameter in ("channels.douyin.click_share", "channels.taobao.budget", "channels.taobao.search",
+                      "channels.douyin.persuasion", "population.affinity_shape", "population.size", "referral",
+                      "brand.interest.half_life_long", "first orders of douyin", "brand.repurchase.rate_shape",
+                      "brand.repurchase.lapse_b", "brand.age"):
+        assert parameter in set(table["parameter"]), parameter
+
+
+def test_saved_fit_reads_as_a_scenario(tmp_path: Path) -> None:
+    fit = fitted()
+    fit.save(tmp_path / "fit")
+    fit.save(tmp_path / "fit")
+    assert om.load(tmp_path / "fit" / "scenario.yaml").hash == fit.scenario.hash
+    assert len(pd.read_csv(tmp_path / "fit" / "fit.csv")) == 12
+    assert "click_share" in (tmp_path / "fit" / "unidentified.csv").read_text(encoding="utf-8-sig")
+    assert "fit.csv" in (tmp_path / "fit" / "manifest.json").read_text()
+    assert "<table" in fit._repr_html_() and "11 of 12" not in str(fit)
