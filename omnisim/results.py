@@ -210,7 +210,7 @@ class Result:
         for name, *values, media, profit in table[table["window"] == "run"][
                 ["channel", "monthly_uv", "orders", "gmv", "media", "profit"]].to_numpy().tolist():
             rows.append((labels[name], self._say(roles[name].replace("_", " ")),
-                         *("–" if math.isnan(value) else f"{value:,.0f}" for value in (*values, -media, profit))))
+                         *("–" if math.isnan(value) else f"{value:,.0f}" for value in (*values, abs(media), profit))))
         return rows
 
     def heading(self) -> str:

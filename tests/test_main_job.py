@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,6 @@ import pytest
 import omnisim as om
 from omnisim.cli import main
 
-pytestmark = pytest.mark.skipif(
-    any(importlib.util.find_spec(f"omnisim.{name}") is None for name in ("run", "results", "scenario.starter")),
-    reason="a room is still empty")
 SMALL = ("--set", "population.size=5000", "--set", "horizon.days=31", "--set", "horizon.warm_up=30")
 
 
