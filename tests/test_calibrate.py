@@ -89,7 +89,9 @@ def test_scenarios_are_built_for_brands_of_any_size(uv: float) -> None:
     people = built.population.size * built.population.scale
     assert people >= 6.5 * 2.2 * uv
     assert built.population.size <= start.MOST
-    assert not built.channels["xiaohongshu"].checkout
+    seed = built.channels["xiaohongshu"]
+    assert not seed.checkout
+    assert seed.organic_impressions * seed.click_share * 30 <= 0.31 * uv
     assert built.supply.unlimited == (built.population.scale > 1)
     targets.match(rows, built)
 

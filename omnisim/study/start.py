@@ -36,6 +36,8 @@ FLOWS = (
 """Source, target, kind and rate (a name of the catalogue) of the flows that are known."""
 MOST_LED = 0.4
 """Share of a channel's visitors that a link may lead there: a rate that would bring more is lowered."""
+MOST_CLICKS = 0.3
+"""Share of a channel's visitors that unpaid impressions may bring; more of them are cut."""
 REPEATS = {"content": 0.65, "live": 0.65, "marketplace": 0.85, "crossborder": 0.85, "private": 1.55}
 """Repeat weight by share of orders; 1 for other kinds."""
 GROUPS = ("community", "wecom")
@@ -84,6 +86,9 @@ def channel(row: ChannelStatus, target: Target, orders: float, costs: list[float
     if row.label and len(row.label) <= 64 and row.label.isprintable() and row.label != row.channel:
         found["label" if row.label.isascii() else "label_zh"] = row.label
     usual = figure(row.channel, "visits_per_uv", VISITS_PER_VISITOR)
+    organic, clicks = float(str(preset["organic_impressions"])), float(str(preset["click_share"]))
+    if organic * clicks * 30 > MOST_CLICKS * row.monthly_uv:
+        found["organic_impressions"] = round_to(MOST_CLICKS * row.monthly_uv / 30 / clicks, 2)
     crowd = row.monthly_uv / people
     reach = float(str(preset["reach"]))
     if crowd > 0.5 * reach:  # more visitors than the users of such a platform would give
