@@ -111,7 +111,7 @@ def plain_cell(cell: object) -> str:
     """A table's cell as text: 126,000 · 120.5 · 0.021 · – for nothing."""
     from rich.markup import escape
 
-    if isinstance(cell, bool) or getattr(cell, "dtype", None) == bool:
+    if isinstance(cell, bool) or str(getattr(cell, "dtype", "")) == "bool":
         return "yes" if cell else "no"
     if isinstance(cell, float) or hasattr(cell, "dtype"):
         number = float(str(cell))
