@@ -378,3 +378,17 @@ def test_numbers_are_printed_plainly() -> None:
 def test_ratio_is_null_without_a_divisor() -> None:
     assert np.isnan(ratio(1, 0))
     assert ratio([1, 2], [2, 0])[0] == 0.5
+
+
+def test_the_brands_day_has_its_ratios() -> None:
+    """The daily monitoring table of 2024-06-01: ROI 4.5, 6.3, 15.3 and 7.308 together; 3.75, 6.25, 9.41 a new user."""
+    day = [(320, 45, 5400, 1200), (480, 126, 18900, 3000), (85, 68, 12240, 800)]
+    tallies = np.zeros((4, len(MEASURES)), np.int64)
+    for place, (new_users, orders, gmv, cost) in enumerate(day):
+        for name, value in (("new_users", new_users), ("orders", orders), ("gmv", 100 * gmv), ("media", -100 * cost)):
+            tallies[place, MEASURE[name]] = value
+    tallies[3] = tallies[:3].sum(axis=0)
+    found = figures(tallies)
+    np.testing.assert_allclose(found["roi"], [4.5, 6.3, 15.3, 7.308], rtol=1e-12)
+    np.testing.assert_allclose(found["cost_per_new_user"][:3], [3.75, 6.25, 800 / 85], rtol=1e-12)
+    np.testing.assert_allclose(found["aov"][:3], [120, 150, 180], rtol=1e-12)
