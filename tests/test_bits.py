@@ -12,6 +12,7 @@ import omnisim as om
 from omnisim.books import MEASURE, TOUCHES, Books
 from omnisim.market.market import split_population
 from omnisim.plan import Plan
+from omnisim.scenario.model import Scenario
 from omnisim.simulation import World, finish, simulate, warm_up
 from omnisim.streams import CHUNK
 
@@ -32,13 +33,13 @@ def differences(one: Books, two: Books) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def brand() -> om.Scenario:
+def brand() -> Scenario:
     """Scarce stock, seats, desk and every loop; five and a half chunks, so that parts are uneven."""
     return small_brand(population={"size": 5 * CHUNK + 999, "renewal": 0.3}, horizon={"days": 40, "warm_up": 40})
 
 
 @pytest.fixture(scope="module")
-def snapshot(brand: om.Scenario) -> World:
+def snapshot(brand: Scenario) -> World:
     return warm_up(brand)
 
 
@@ -59,7 +60,7 @@ def test_the_scenario_uses_what_could_break(books: Books) -> None:
 @pytest.mark.parametrize("options", [
     {"threads": 1}, {"threads": 2, "parts": 3}, {"threads": 2, "parts": 6}, {"threads": 1, "parts": 100},
     {"threads": 2, "looseness": 7.0}, {"threads": 1, "looseness": 1e9}], ids=str)
-def test_threads_parts_and_loose_bounds_change_no_bit(brand: om.Scenario, books: Books, options: dict) -> None:
+def test_threads_parts_and_loose_bounds_change_no_bit(brand: Scenario, books: Books, options: dict) -> None:
     again = finish(warm_up(brand, **options), threads=options["threads"])
     assert differences(books, again) == []
 
@@ -83,14 +84,14 @@ def test_parts_cover_the_population_at_chunks() -> None:
         assert all(low % CHUNK == 0 and low < high for low, high in split)
 
 
-def test_a_seed_and_a_replication_are_luck_of_their_own(brand: om.Scenario, books: Books) -> None:
+def test_a_seed_and_a_replication_are_luck_of_their_own(brand: Scenario, books: Books) -> None:
     for other in ({"seed": 2}, {"replication": 1}):
         again = simulate(brand, **other)
         assert not np.array_equal(books.daily, again.daily)
 
 
-def rewritten(brand: om.Scenario, channels: dict) -> om.Scenario:
-    return om.Scenario.model_validate(brand.model_dump() | {"channels": channels})
+def rewritten(brand: Scenario, channels: dict) -> Scenario:
+    return Scenario.model_validate(brand.model_dump() | {"channels": channels})
 
 
 def renamed(paths: np.ndarray, counts: np.ndarray, names: list[str]) -> dict[tuple[str, ...], tuple[int, ...]]:
@@ -98,7 +99,7 @@ def renamed(paths: np.ndarray, counts: np.ndarray, names: list[str]) -> dict[tup
             for path, row in zip(paths.tolist(), counts.tolist(), strict=True)}
 
 
-def test_the_order_of_channels_in_the_file_changes_nothing(brand: om.Scenario, books: Books) -> None:
+def test_the_order_of_channels_in_the_file_changes_nothing(brand: Scenario, books: Books) -> None:
     plain = brand.model_dump()["channels"]
     back = simulate(rewritten(brand, dict(reversed(plain.items()))))
     assert back.daily[:, ::-1].tobytes() == books.daily.tobytes()
@@ -113,7 +114,7 @@ def test_the_order_of_channels_in_the_file_changes_nothing(brand: om.Scenario, b
                                                                               list(plain))
 
 
-def test_an_inactive_channel_changes_nothing(brand: om.Scenario, books: Books) -> None:
+def test_an_inactive_channel_changes_nothing(brand: Scenario, books: Books) -> None:
     plain = brand.model_dump()["channels"]
     silent = simulate(rewritten(brand, {"aaa": plain["taobao"] | {"active": False}} | plain))
     assert not silent.daily[:, 0].any() and not silent.flows[0].any() and not silent.flows[:, 0].any()
@@ -129,16 +130,27 @@ def test_an_inactive_channel_changes_nothing(brand: om.Scenario, books: Books) -
                                orders=books.orders), books) == []
 
 
-def test_a_quiet_module_changes_nothing(brand: om.Scenario, books: Books) -> None:
+def test_a_quiet_module_changes_nothing(brand: Scenario, books: Books) -> None:
     """A flow that leads nobody on and an article nobody buys are there and do nothing."""
     plain = brand.model_dump()
     plain["flows"] = [*plain["flows"], {"source": "community", "target": "douyin", "kind": "link", "rate": 0.0}]
-    assert differences(simulate(om.Scenario.model_validate(plain)), books) == []
+    assert differences(simulate(Scenario.model_validate(plain)), books) == []
+
+
+def test_seats_move_no_exposures() -> None:
+    """Whoever sits in the groups without using their platform gets messages, but no other impressions than before."""
+    plain = small_brand(horizon={"days": 40, "warm_up": 0}).model_dump()
+    plain["channels"]["community"] |= {"reach": 0.4, "organic_impressions": 5000.0}
+    few, many = (simulate(Scenario.model_validate(plain | {"community": plain["community"] | {
+        "members": members, "seats": 2000}})) for members in (0, 1500))
+    seen = [books.daily[..., IMPRESSIONS] for books in (few, many)]
+    np.testing.assert_array_equal(*seen)
+    assert many.daily[:, 3, MEASURE["visits"]].sum() > 1.2 * few.daily[:, 3, MEASURE["visits"]].sum()
 
 
 @pytest.mark.parametrize("name", ["douyin", "taobao", "community"])
 def test_one_percent_more_budget_leaves_the_other_channels_exposures_alone(
-        brand: om.Scenario, snapshot: World, books: Books, name: str) -> None:
+        brand: Scenario, snapshot: World, books: Books, name: str) -> None:
     """Not alike on average: the very same, day by day. The channel itself only gains."""
     place = list(brand.channels).index(name)
     cents = round(brand.channels[name].budget * 101)
@@ -149,7 +161,7 @@ def test_one_percent_more_budget_leaves_the_other_channels_exposures_alone(
     assert more.daily[:, place, MEASURE["budget"]].sum() > books.daily[:, place, MEASURE["budget"]].sum()
 
 
-def test_ten_times_the_budget_reaches_the_same_people_and_more(brand: om.Scenario, snapshot: World,
+def test_ten_times_the_budget_reaches_the_same_people_and_more(brand: Scenario, snapshot: World,
                                                                books: Books) -> None:
     more = finish(snapshot.clone(), Plan(budgets={"douyin": (36_000,)}))
     gain = (more.daily - books.daily)[brand.horizon.warm_up:, :, IMPRESSIONS]
@@ -157,7 +169,7 @@ def test_ten_times_the_budget_reaches_the_same_people_and_more(brand: om.Scenari
     assert not np.delete(gain, list(brand.channels).index("douyin"), axis=1).any()
 
 
-def test_identical_plans_differ_by_exactly_nothing(brand: om.Scenario, snapshot: World, books: Books) -> None:
+def test_identical_plans_differ_by_exactly_nothing(brand: Scenario, snapshot: World, books: Books) -> None:
     assert differences(finish(snapshot.clone(), Plan.today(brand)), books) == []
     assert differences(finish(snapshot.clone(), policy=Restless()), replace(books, decisions=[])) == ["decisions"]
 
@@ -171,14 +183,14 @@ class Restless:
         return replace(observation.plan)
 
 
-def test_a_snapshot_serves_every_plan(brand: om.Scenario, snapshot: World, books: Books) -> None:
+def test_a_snapshot_serves_every_plan(brand: Scenario, snapshot: World, books: Books) -> None:
     """Running a clone leaves the snapshot as it was, and is the same as running through."""
     finish(snapshot.clone(), Plan(budgets={"douyin": (0,)}, base_stock={"core": 5}))
     assert differences(finish(snapshot.clone()), books) == []
     assert differences(simulate(brand), books) == []
 
 
-def test_one_replication_alone_is_the_one_among_many(brand: om.Scenario) -> None:
+def test_one_replication_alone_is_the_one_among_many(brand: Scenario) -> None:
     many = om.run(brand, seed=4, replications=3)
     alone = om.run(brand, seed=4, replication=2)
     assert differences(many.books[2], alone.books[0]) == []

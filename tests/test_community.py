@@ -202,7 +202,7 @@ def test_benefits_are_a_share_of_members_orders() -> None:
 # referral
 
 
-def referring(n: int = 100_000, direct: float = 2e-4, **referral: float) -> Scenario:
+def referring(n: int = 100_000, direct: float = 1e-3, **referral: float) -> Scenario:
     return scenario(
         horizon={"days": 30, "warm_up": 0}, population=ALIKE | {"size": n}, brand=NOBODY,
         service={"consult_share": 0.0}, channels={"shop": channel(direct=direct, intercept=0.0)},

@@ -39,7 +39,6 @@ def give_seats(c: Consumers, r: Rules, t: Today, counts, seats: Seats, joins):
         seats.holders[seats.taken[0]] = i
         seats.taken[0] += 1
         c.people[i].flags |= SEAT
-        c.uses[i] |= np.uint32(1) << np.uint32(r.community)
         counts.tally[i % GROUPS, r.community, JOINS] += counts.scale
         lift_bound(c, r, i, r.community, t.day)
         if c.people[i].stage == S_B:

@@ -47,7 +47,7 @@ from omnisim.market.rules import (
     Rules,
 )
 from omnisim.market.scan import compact, scan_affinity, scan_bound, scan_due, scan_interest
-from omnisim.market.visits import ask, browse, lift_bound, touch, visit
+from omnisim.market.visits import ask, browse, frequents, lift_bound, touch, visit
 from omnisim.portable import exp, happens
 from omnisim.streams import CHUNK, fill, fine_draws, refine, unit, words
 
@@ -82,7 +82,7 @@ def come_unprompted(c: Consumers, r: Rules, t: Today, counts, log, i, k, u, word
     u is the draw, `word` labels the origin (both of `visit` of the channel, level 1). A false alarm tightens the bound
     and changes nothing else.
     """
-    if c.last[i, k] == t.day or not (c.uses[i] >> np.uint32(k)) & np.uint32(1):
+    if c.last[i, k] == t.day or not frequents(c, r, i, k):
         return
     x = interest_on(c, r, i, t.day)
     direct = r.direct[k] * c.affinity[i]

@@ -206,7 +206,6 @@ def _first_seats(scenario: Scenario, rules: Rules, consumers: Consumers) -> comm
     chosen = np.sort(live[np.argsort(keys, kind="stable")[:wanted]])
     holders[:wanted] = chosen
     people["flags"][chosen] |= SEAT
-    consumers.uses[chosen] |= np.uint32(1 << max(0, int(rules["community"])))
     seated = chosen[np.isin(people["stage"][chosen], (S_B, S_M, S_X))]
     people["stage"][seated], consumers.due[seated] = S_D, NEVER
     community.prompt_members(consumers, rules, chosen, rules["first_day"])

@@ -68,9 +68,15 @@ def touch(c: Consumers, counts, log, i, k, day):
 
 
 @melted
+def frequents(c: Consumers, r: Rules, i, k):
+    """Whether consumer i uses channel k or sits in its groups."""
+    return (c.uses[i] >> np.uint32(k)) & np.uint32(1) != 0 or (k == r.community and c.people[i].flags & SEAT != 0)
+
+
+@melted
 def lift_bound(c: Consumers, r: Rules, i, k, day):
     """Bound of visits to channel k from today on: the hazard without interest only falls until the next event."""
-    if not (c.uses[i] >> np.uint32(k)) & np.uint32(1):
+    if not frequents(c, r, i, k):
         return
     hazard = r.direct[k] * c.affinity[i]
     if c.people[i].flags & CUSTOMER:
@@ -94,7 +100,7 @@ def visit(c: Consumers, r: Rules, t: Today, counts, log, i, k, origin, led_from)
         if c.last[i, k] == t.day:
             continue
         # links, seeds, shares and invitations lead on their share of the people, users of the channel or not
-        if origin < FROM_LINK and not (c.uses[i] >> np.uint32(k)) & np.uint32(1):
+        if origin < FROM_LINK and not frequents(c, r, i, k):
             continue
         before = np.int64(c.last[i, k])
         browse(c, r, t, counts, log, i, k, origin, led_from)
