@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -11,8 +13,23 @@ from numba.core.types import unliteral
 njit: Any = numba.njit
 
 
+def _stamp() -> str:
+    """A digest of everything that kernels are made of.
+
+    The cache would look at the file of a kernel alone, and go on with an old one after a change to what it calls.
+    """
+    here = Path(__file__).parent
+    files = sorted([*here.glob("*.py"), *here.glob("market/*.py"), *here.glob("supply/*.py")])
+    return hashlib.blake2b(b"".join(file.read_bytes() for file in files), digest_size=16).hexdigest()
+
+
+STAMP = _stamp()
+
+
 def _once(compiled: Any) -> Any:
     """Compile a callee for the types of its arguments, not again for each constant that a caller writes."""
+    if store := getattr(compiled._cache, "_cache_file", None):
+        store._source_stamp = STAMP
     template = compiled.get_call_template
     compiled.get_call_template = lambda args, names: template(
         tuple(unliteral(kind) for kind in args), {name: unliteral(kind) for name, kind in names.items()})

@@ -47,7 +47,7 @@ from omnisim.market.rules import (
     Rules,
 )
 from omnisim.market.scan import compact, scan_affinity, scan_bound, scan_due, scan_interest
-from omnisim.market.visits import ask, browse, frequents, lift_bound, touch, visit
+from omnisim.market.visits import ask, frequents, lift_bound, touch, visit
 from omnisim.portable import exp, happens
 from omnisim.streams import CHUNK, fill, fine_draws, refine, unit, words
 
@@ -148,7 +148,7 @@ def feel_need(c: Consumers, r: Rules, t: Today, counts, log, i, draw):
                 pick_channel(r, c.uses[i], unit(v1)))
         if r.checkout[k] and unit(v2) * t.most < t.weight[k]:
             if c.last[i, k] != t.day:
-                browse(c, r, t, counts, log, i, k, FROM_NEED, -1)
+                visit(c, r, t, counts, log, i, k, FROM_NEED, -1)
             else:
                 lock_intent(c, counts, i, t.day, t.member_factor != 1.0, t.flash_factor != 1.0)
             ask(r, counts, log, i, k, FROM_NEED, v3, j, -1)

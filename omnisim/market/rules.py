@@ -21,7 +21,7 @@ from omnisim.streams import key
 
 Floats = NDArray[np.float64]
 
-DECAY_DAYS = 512
+DECAY_DAYS = 4096
 """Interest older than this has gone."""
 VISIT_DAYS = 128
 """Visits older than this pull no more."""

@@ -43,8 +43,11 @@ def journeys(scenario: Scenario, books: Books) -> pd.DataFrame:
     import pandas as pd
 
     channels = list(scenario.channels)
-    # the packed path breaks ties, so the order never depends on how the run collected them
-    rank = np.lexsort((books.paths, -books.path_counts[:, 0], -books.path_counts[:, 1]))
+    # the path in alphabetical numbers breaks ties, so neither the run nor the order of the file decides
+    place = np.append(0, np.argsort(np.argsort(channels)) + 1).astype(np.uint32)
+    named = sum((place[(books.paths >> np.uint32(BITS * k)) & np.uint32(31)] << np.uint32(BITS * k)
+                 for k in range(TOUCHES)), np.zeros_like(books.paths))
+    rank = np.lexsort((named, -books.path_counts[:, 0], -books.path_counts[:, 1]))
     shown, rest = rank[:SHOWN], rank[SHOWN:]
     names = [path_name(int(path), channels) for path in books.paths[shown]]
     counts = books.path_counts[shown]

@@ -98,9 +98,9 @@ class Service(Section):
 class Interest(Section):
     """How interest in the brand is kept and what it does."""
 
-    half_life_long: float = quantity(21.0, unit="day", gt=0, le=3650)
+    half_life_long: float = quantity(21.0, unit="day", gt=0, le=365)
     """Half-life of the lasting part."""
-    half_life_short: float = quantity(5.0, unit="day", gt=0, le=3650)
+    half_life_short: float = quantity(5.0, unit="day", gt=0, le=365)
     """Half-life of the passing part."""
     slope: float = quantity(2.0, unit="logit", ge=0, le=20)
     """Log-odds of a first order that full interest adds."""

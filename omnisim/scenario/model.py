@@ -84,8 +84,6 @@ class Supply(Section):
     """Days between two orders."""
     delivery_cost: Money = quantity(8.0, unit="currency/order", ge=0, le=1e5)
     """Cost of sending an order."""
-    holding_rate: float = quantity(0.25, unit="1/year", ge=0, le=10)
-    """Cost of holding stock, of its cost of goods."""
     cutoff_hour: int = quantity(16, unit="hour", ge=0, le=24)
     """Orders paid later in the day leave on the next."""
     restock_days: int = quantity(7, unit="day", ge=1, le=90)
