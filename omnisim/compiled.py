@@ -26,10 +26,13 @@ def _stamp() -> str:
 STAMP = _stamp()
 
 
-def _once(compiled: Any) -> Any:
-    """Compile a callee for the types of its arguments, not again for each constant that a caller writes."""
-    if store := getattr(compiled._cache, "_cache_file", None):
-        store._source_stamp = STAMP
+def _compile(function: Callable[..., Any], **options: Any) -> Any:
+    """Compile a function once for the types of its arguments, not again for each constant that a caller writes."""
+    try:
+        compiled = njit(cache=True, **options)(function)
+        compiled._cache._cache_file._source_stamp = STAMP
+    except RuntimeError:  # no place to keep compiled code: compile at each start
+        compiled = njit(**options)(function)
     template = compiled.get_call_template
     compiled.get_call_template = lambda args, names: template(
         tuple(unliteral(kind) for kind in args), {name: unliteral(kind) for name, kind in names.items()})
@@ -38,18 +41,12 @@ def _once(compiled: Any) -> Any:
 
 def formula(function: Callable[..., Any]) -> Any:
     """A function of numbers and tables, called from kernels and from Python alike."""
-    return _once(njit(cache=True, _nrt=False)(function))
+    return _compile(function, _nrt=False)
 
 
 def kernel(function: Callable[..., Any]) -> Any:
     """A function that Python calls; it releases the interpreter lock and may make arrays."""
-    return _once(njit(cache=True, nogil=True)(function))
-
-
-def melted(function: Callable[..., Any]) -> Any:
-    """A small inner function that becomes part of its caller, so that the caller's arrays need not be handed over."""
-    return _once(njit(cache=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False,
-                      forceinline=True)(function))
+    return _compile(function, nogil=True)
 
 
 def inner(function: Callable[..., Any]) -> Any:
@@ -58,4 +55,9 @@ def inner(function: Callable[..., Any]) -> Any:
     Without reference counts: the kernel that calls it holds the arrays, and counting them at each call would take
     longer than the work itself. Without wrappers: nobody outside calls it, and they take long to compile.
     """
-    return _once(njit(cache=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False)(function))
+    return _compile(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False)
+
+
+def melted(function: Callable[..., Any]) -> Any:
+    """A small inner function that becomes part of its caller, so that the caller's arrays need not be handed over."""
+    return _compile(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False, forceinline=True)
