@@ -260,7 +260,7 @@ def live_a_day(c: Consumers, r: Rules, t: Today, counts: Counts, news, low, high
                     if unit(fine[1, place]) < r.click_share[k] * t.weight[k]:
                         visit(c, r, t, counts, log, i, k, FROM_IMPRESSION, -1)
         for k in range(channels):
-            if t.weight[k] > 0.0:
+            if r.attracts[k] and t.weight[k] > 0.0:
                 fill(draws, chunk, t.day, r.key_visit[k])
                 factor = t.weight[k] * r.looseness
                 if r.search[k] > 0.0:

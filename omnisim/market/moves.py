@@ -86,10 +86,18 @@ def add_interest(c: Consumers, r: Rules, i, day, half):
 @inner
 def forgets_on(c: Consumers, r: Rules, i, day):
     """First day after `day` on which interest lies below the threshold if nothing raises it."""
-    for later in range(day + 1, day + DECAY_DAYS):
-        if interest_on(c, r, i, later) < r.threshold:
-            return later
-    return day + DECAY_DAYS
+    # interest only falls: gallop, then halve the span in which it crosses the threshold
+    low, high, last = day, day + 8, day + DECAY_DAYS
+    while high < last and interest_on(c, r, i, high) >= r.threshold:
+        low, high = high, high + 2 * (high - day)
+    high = min(high, last)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if interest_on(c, r, i, middle) >= r.threshold:
+            low = middle
+        else:
+            high = middle
+    return high
 
 
 @melted

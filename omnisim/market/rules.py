@@ -63,7 +63,7 @@ RULES = np.dtype(
                     "advocate_persuasion restock_share looseness")
     + _fields("f8", "direct follow search revisit push persuasion click_share intercept registration repeat_weight "
                     "units return_rate code_rate enrol_rate", CHANNELS)
-    + _fields("i8", "checkout commission payment delivery_days", CHANNELS)
+    + _fields("i8", "attracts checkout commission payment delivery_days", CHANNELS)
     + _fields("f8", "segment_edges affinity_scale spend", SEGMENTS)
     + _fields("f8", "reach", SEGMENTS, CHANNELS)
     + _fields("f8", "affinity_quantiles rate_quantiles lapse_quantiles", *_TABLE)
@@ -166,6 +166,8 @@ def _visits(scenario: Scenario, names: list[str]) -> dict[str, Any]:
         "win_back": scenario.brand.repurchase.win_back,
         "converts": loop.convert,
     }
+    # whether anybody visits unprompted: a channel that nobody seeks is not scanned
+    found["attracts"] = sum(found[name] for name in ("direct", "follow", "search", "revisit", "push")) > 0.0
     return found
 
 
