@@ -150,7 +150,7 @@ class Result:
         Notes
         -----
         The same run gives the same bytes, except for run.log. Several replications are saved by their figures
-        (kpis) and the tables of the first.
+        (kpis), the mean of their channel status and the other tables of the first.
         """
         from omnisim import storage
         from omnisim.canvas import to_png
@@ -165,7 +165,8 @@ class Result:
         for name, frame in tables.items():
             storage.write_table(path / f"{name}.parquet", frame)
         storage.write_file(path / "scenario.yaml", self.scenario.save)
-        for name, text in (("channel_status.csv", brand.channel_status(self.scenario, self.channels, self.language)),
+        status = [TABLES["channels"](self.scenario, books) for books in self.books]
+        for name, text in (("channel_status.csv", brand.channel_status(self.scenario, status, self.language)),
                            ("daily_monitoring.csv", brand.daily_monitoring(self.scenario, self.daily, self.language))):
             storage.write_text(path / name, text, encoding="utf-8-sig")
         storage.write_bytes(path / "funnel.png", to_png(self.plot.funnel()))

@@ -342,7 +342,7 @@ def test_groups_of_the_books_sum_to_their_days() -> None:
 # --- the brand's tables
 
 def test_channel_status_is_a_month_of_the_baseline() -> None:
-    text = channel_status(SCENARIO, FRAMES["channels"], "zh")
+    text = channel_status(SCENARIO, [FRAMES["channels"]], "zh")
     lines = text.splitlines()
     assert lines[0].startswith("渠道名称,渠道英文名,覆盖平台")
     assert len(lines) == 5
@@ -366,7 +366,7 @@ def test_daily_monitoring_divides_exactly() -> None:
 
 def test_headers_name_the_currency() -> None:
     scenario = make_scenario(currency="USD")
-    assert "gmv_usd" in channel_status(scenario, FRAMES["channels"]).splitlines()[0]
+    assert "gmv_usd" in channel_status(scenario, [FRAMES["channels"]]).splitlines()[0]
 
 
 def test_numbers_are_printed_plainly() -> None:

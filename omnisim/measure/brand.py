@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from omnisim.measure.windows import ratio
 from omnisim.vocabulary import MONITORING_HEADERS, STATUS_HEADERS
 
 if TYPE_CHECKING:
@@ -20,23 +23,27 @@ MONTH = 30
 WAN = 10_000
 
 
-def channel_status(scenario: Scenario, channels: pd.DataFrame, language: str = "en") -> str:
-    """The channel status table (T1) as CSV: a month's mean of the window `baseline`.
+def channel_status(scenario: Scenario, channels: Sequence[pd.DataFrame], language: str = "en") -> str:
+    """The channel status table (T1) as CSV: a month's mean of the window `baseline`, over all replications.
 
     Parameters
     ----------
-    channels : DataFrame  the `channels` table
+    channels : sequence of DataFrame  the `channels` table of each replication
     language : "en" or "zh"  language of the header
 
     Notes
     -----
     What a simulation cannot know (coverage, main problem, score) stays empty.
     """
+    baseline = [table[table["window"] == "baseline"].set_index("channel") for table in channels]
     rows = []
-    for row in channels[channels["window"] == "baseline"].to_dict("records"):
-        gmv = row["gmv"] / row["days"] * MONTH if row["days"] else math.nan
-        rows.append((_label(scenario, row["channel"]), row["channel"], "", "", plain(row["monthly_uv"], 0),
-                     plain(row["cvr"], 5), plain(row["aov"], 2), plain(gmv, 2), in_words(gmv), "", "", ""))
+    for name in baseline[0].index:
+        visitors, orders, sales, days = (float(np.mean([table.at[name, column] for table in baseline]))
+                                         for column in ("monthly_uv", "orders", "gmv", "days"))
+        gmv = ratio(sales * MONTH, days)
+        rows.append((_label(scenario, name), name, "", "", plain(visitors, 0),
+                     plain(ratio(ratio(orders * MONTH, days), visitors), 5),
+                     plain(ratio(sales, orders), 2), plain(gmv, 2), in_words(gmv), "", "", ""))
     return _csv(_header(scenario, STATUS_HEADERS[language]), rows)
 
 
