@@ -171,7 +171,8 @@ def check(files: Annotated[list[Path], typer.Argument(metavar="FILE…")],
 
         def show(console: Console) -> None:
             for row in rows:
-                word = f"{row['faults']} faults" if row["faults"] else "ok"
+                count = row["faults"]
+                word = f"{count} fault{'s' * (count != 1)}" if count else "ok"
                 console.print(f"{row['file']}: {word}", markup=False)
         return Answer({"files": rows}, show, UsageError.exit_code if faults else 0, faults, notes)
     return job

@@ -17,14 +17,16 @@ if TYPE_CHECKING:
 
 Labels = Mapping[str, str]
 """Names of channels as the reader knows them."""
-STEPS = (("impressions", "seed"), ("visits", "convert"), ("orders", "convert"), ("repeat_orders", "repurchase"),
-         ("referred_orders", "refer"))
+STEPS = (("impressions", "seed"), ("clicks", "seed"), ("visits", "convert"), ("orders", "convert"),
+         ("repeat_orders", "repurchase"), ("referred_orders", "refer"))
 """Steps of the funnel: column of `daily`, stage of the loop."""
+OF = {"clicks": "impressions", "orders": "visits", "repeat_orders": "orders", "referred_orders": "orders"}
+"""What a step is a share of. Most visits come without a click, so they are a share of nothing."""
 BANDS = (
     ("not reached", "#CFCFCF", ("unaware",)),
     ("seeded", "#56B4E9", ("exposed", "interested")),
     ("deciding", "#E69F00", ("searching", "consulting", "intent", "ordered", "in_fulfilment", "returning")),
-    ("customers", "#009E73", ("active", "member", "private", "repeat", "advocate")),
+    ("active customers", "#009E73", ("active", "member", "private", "repeat", "advocate")),
     ("asleep", "#7A5C7E", ("dormant", "lost")),
 )
 """Stages of the state plot, by what they mean to the brand."""
@@ -44,22 +46,22 @@ def funnel(daily: pd.DataFrame, language: str = "en") -> Axes:
     -----
     Bars are logarithmic, as an order takes thousands of impressions; the figures beside them are exact.
     """
-    counts = [int(daily[name].sum()) for name, _ in STEPS]
-    if counts[0] and counts[1]:
-        answer = say("Of 1,000 impressions come {visits:,.0f} visits; of 1,000 visits, {orders:,.1f} orders", language)
-        answer = answer.format(visits=1000 * counts[1] / counts[0], orders=1000 * counts[2] / counts[1])
-    else:
-        answer = ""
+    counts = {name: int(daily[name].sum()) for name, _ in STEPS}
+    answer = ""
+    if counts["impressions"] and counts["visits"]:
+        answer = say("Of 1,000 impressions {clicks:,.1f} are clicked; of 1,000 visits {orders:,.1f} end in an order",
+                     language).format(clicks=1000 * counts["clicks"] / counts["impressions"],
+                                      orders=1000 * counts["orders"] / counts["visits"])
     axes = new_axes(say("Where do we lose people on the way to an order?", language), answer, (9.0, 4.6))
     stages = list(dict.fromkeys(stage for _, stage in STEPS))
-    lengths = np.log10(np.maximum(np.array(counts, float), 1)) + 0.15
-    for place, ((_, stage), count) in enumerate(zip(STEPS, counts, strict=True)):
+    lengths = np.log10(np.maximum(np.array(list(counts.values()), float), 1)) + 0.15
+    for place, (name, stage) in enumerate(STEPS):
+        count = counts[name]
         axes.barh(place, lengths[place], color=COLOURS[stages.index(stage)], height=0.62)
         _write(axes, lengths[place] + 0.08, place, f"{count:,}", va="center", fontsize=13, color=INK)
-        above = counts[2] if place > 2 else counts[place - 1]
-        if place and above:
-            kept = say("{share} of {what}", language).format(share=_percent(count / above),
-                                                             what=_word(STEPS[min(place - 1, 2)][0], language))
+        if (above := OF.get(name)) and counts[above]:
+            kept = say("{share} of {what}", language).format(share=_percent(count / counts[above]),
+                                                             what=_word(above, language))
             _write(axes, lengths[place] + 0.08, place + 0.36, kept, va="center", fontsize=9, color=GREY)
     axes.set_yticks(range(len(STEPS)), [f"{_word(name, language)}\n" for name, _ in STEPS], fontsize=11.5, color=INK)
     for place, (_, stage) in enumerate(STEPS):
@@ -121,8 +123,9 @@ def states(stages: pd.DataFrame, language: str = "en") -> Axes:
     """
     population = int(stages[list(STATE_NAMES)].iloc[0].sum())
     shares = {name: stages[list(members)].sum(axis=1).to_numpy() / population for name, _, members in BANDS}
-    answer = say("{now} of {people} people are customers at the end, {then} at the start", language).format(
-        now=_percent(shares["customers"][-1]), then=_percent(shares["customers"][0]), people=f"{population:,}")
+    answer = say("{now} of {people} people are active customers at the end, {then} at the start", language).format(
+        now=_percent(shares["active customers"][-1]), then=_percent(shares["active customers"][0]),
+        people=f"{population:,}")
     axes = new_axes(say("Where does the market stand, and does it move towards us?", language), answer)
     dates = stages["date"].to_numpy()
     edge = np.zeros(len(dates))

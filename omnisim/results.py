@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, overload
 from unicodedata import east_asian_width
 
 from omnisim.errors import Fault, UsageError
-from omnisim.vocabulary import KPI_ZH, PHRASES
+from omnisim.vocabulary import COLUMNS, KPI_ZH, PHRASES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,9 +71,10 @@ class Result:
     daily = Table("Day × channel: visits, orders, gmv, cost, profit and loss. Money in currency.")
     channels = Table("Window × channel: the state before the run (`baseline`) and over it (`run`).")
     stages = Table("Day: people in each of the 16 stages at midnight.")
-    transitions = Table("Month × transition: how often each of the 39 moves happened.")
+    transitions = Table("Month × transition: how often each of the 39 moves happened. An order or a seat whose "
+                        "stage has no such move is none, so orders and joins are counted in `daily`.")
     flows = Table("From × to: visits and orders that channels led to each other.")
-    journeys = Table("Path of touches: consumers, orders, gmv.")
+    journeys = Table("Path of touches (the first and the last five): journeys that ended, orders, gmv.")
     cohorts = Table("Month of first order × months since: who ordered again.")
     stock = Table("Day × node × sku: units on hand, on order, asked for, filled, lost.")
     orders = Table("Order lines, above a million a sample of consumers with weights.")
@@ -169,6 +170,7 @@ class Result:
         for name, text in (("channel_status.csv", brand.channel_status(self.scenario, status, self.language)),
                            ("daily_monitoring.csv", brand.daily_monitoring(self.scenario, self.daily, self.language))):
             storage.write_text(path / name, text, encoding="utf-8-sig")
+        storage.write_text(path / "columns.csv", columns(tables))
         storage.write_bytes(path / "funnel.png", to_png(self.plot.funnel()))
         storage.write_text(path / "run.log", "".join(f"{name}: {value}\n" for name, value in (log or {}).items()))
         storage.write_json(path / storage.MANIFEST, self._manifest(path, names))
@@ -205,7 +207,7 @@ class Result:
     def channel_rows(self) -> list[tuple[str, ...]]:
         """What each channel is there for and brought over the reported days: a head and a row a channel."""
         table = self.channels
-        labels, roles = self.plot.labels(), {name: c.role for name, c in self.scenario.channels.items()}
+        labels, roles = self._labels(), {name: c.role for name, c in self.scenario.channels.items()}
         rows = [tuple(self._say(word) for word in ("channel", "role", "visitors a month", "orders", "gmv", "media",
                                                    "profit"))]
         for name, *values, media, profit in table[table["window"] == "run"][
@@ -213,6 +215,12 @@ class Result:
             rows.append((labels[name], self._say(roles[name].replace("_", " ")),
                          *("–" if math.isnan(value) else f"{value:,.0f}" for value in (*values, abs(media), profit))))
         return rows
+
+    def _labels(self) -> dict[str, str]:
+        """Names of channels in the language of the result."""
+        zh = self.language == "zh"
+        return {name: (channel.label_zh if zh else channel.label) or name
+                for name, channel in self.scenario.channels.items()}
 
     def heading(self) -> str:
         """What was run, in one line."""
@@ -269,7 +277,7 @@ class ResultPlots:
         """
         from omnisim import plots
 
-        return plots.daily(self._result.daily, measure, self.labels(), self._result.language)
+        return plots.daily(self._result.daily, measure, self._result._labels(), self._result.language)
 
     def states(self) -> Axes:
         """Where does the market stand, and does it move towards us?"""
@@ -281,7 +289,7 @@ class ResultPlots:
         """Which channel leads people to which other?"""
         from omnisim import plots
 
-        return plots.flows(self._result.flows, self.labels(), self._result.language)
+        return plots.flows(self._result.flows, self._result._labels(), self._result.language)
 
     def cohorts(self) -> Axes:
         """Do customers come back in the months after their first order?"""
@@ -289,19 +297,28 @@ class ResultPlots:
 
         return plots.cohorts(self._result.cohorts, self._result.language)
 
-    def labels(self) -> dict[str, str]:
-        """Names of channels in the language of the result."""
-        zh = self._result.language == "zh"
-        return {name: (channel.label_zh if zh else channel.label) or name
-                for name, channel in self._result.scenario.channels.items()}
 
-
-FILES = ("scenario.yaml", "channel_status.csv", "daily_monitoring.csv", "run.log", "funnel.png")
+FILES = ("scenario.yaml", "columns.csv", "channel_status.csv", "daily_monitoring.csv", "run.log", "funnel.png")
 """Files of a result directory beside its tables and manifest."""
 UNHASHED = ("run.log", "funnel.png")
 """Of these, what may differ between two equal runs: time and place, and how a machine draws letters."""
 NUMBERS = 1
 """Version of the numbers: raised whenever the same scenario and seed give other figures."""
+
+
+def columns(tables: Mapping[str, pd.DataFrame]) -> str:
+    """What each column of the tables means, as CSV: table, column, unit, meaning, Chinese header."""
+    import csv
+    import io
+
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("table", "column", "unit", "meaning", "zh"))
+    for table, frame in tables.items():
+        for name in frame.columns:
+            column = COLUMNS.get(str(name))
+            writer.writerow((table, name, *((column.unit, column.meaning, column.zh) if column else ("", "", ""))))
+    return text.getvalue()
 
 
 def _version(package: str) -> str:

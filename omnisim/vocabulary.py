@@ -235,8 +235,8 @@ MONITORING_HEADERS = {
 
 PHRASES = {
     "Where do we lose people on the way to an order?": "从曝光到下单，客户在哪里流失？",
-    "Of 1,000 impressions come {visits:,.0f} visits; of 1,000 visits, {orders:,.1f} orders":
-        "每1,000次曝光带来{visits:,.0f}次访问；每1,000次访问带来{orders:,.1f}个订单",
+    "Of 1,000 impressions {clicks:,.1f} are clicked; of 1,000 visits {orders:,.1f} end in an order":
+        "每1,000次曝光有{clicks:,.1f}次点击；每1,000次访问有{orders:,.1f}个订单",
     "{share} of {what}": "占{what}的{share}",
     "length of bars: logarithmic": "条形长度按对数比例",
     "seed": "种草", "convert": "转化", "repurchase": "复购", "refer": "裂变",
@@ -244,9 +244,10 @@ PHRASES = {
     "All channels: {mean} a day, best day {best}": "全渠道日均{mean}，最高日{best}",
     "Line: mean of {days} days": "粗线为{days}日均值",
     "Where does the market stand, and does it move towards us?": "市场人群处在哪个阶段，是否在向我们靠近？",
-    "{now} of {people} people are customers at the end, {then} at the start":
-        "{people}人中，期末{now}是客户，期初为{then}",
-    "not reached": "未触达", "seeded": "已种草", "deciding": "决策中", "customers": "客户", "asleep": "沉睡流失",
+    "{now} of {people} people are active customers at the end, {then} at the start":
+        "{people}人中，期末{now}是活跃客户，期初为{then}",
+    "not reached": "未触达", "seeded": "已种草", "deciding": "决策中",
+    "active customers": "活跃客户", "asleep": "沉睡流失",
     "Which channel leads people to which other?": "哪个渠道把人引向哪个渠道？",
     "Most go from {source} to {target}: {visits} visits, {orders} orders":
         "最多的是{source}到{target}：{visits}次访问，{orders}个订单",

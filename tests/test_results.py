@@ -90,7 +90,8 @@ def test_the_directory_holds_the_contract(tmp_path: Path) -> None:
     result = Result(SCENARIO, [BOOKS], plan=Plan.today(SCENARIO), language="zh")
     path = result.save(tmp_path / "out", log={"wall seconds": 1.5, "host": "here"})
     assert {entry.name for entry in path.iterdir()} == {
-        "manifest.json", "scenario.yaml", "run.log", "channel_status.csv", "daily_monitoring.csv", "funnel.png",
+        "manifest.json", "scenario.yaml", "run.log", "columns.csv", "channel_status.csv", "daily_monitoring.csv",
+        "funnel.png",
         *(f"{name}.parquet" for name in [*TABLES, "kpis"])}
     with duckdb.connect() as base:
         query = "select sum(orders), sum(gmv) from read_parquet(?)"
@@ -139,3 +140,12 @@ def test_importing_results_loads_nothing_heavy() -> None:
     code = ("import sys, omnisim.results; "
             "heavy = {'pandas', 'matplotlib', 'duckdb', 'scipy', 'numpy'} & set(sys.modules); assert not heavy, heavy")
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_every_column_of_every_table_is_explained(tmp_path: Path) -> None:
+    from omnisim.results import columns
+
+    result = Result(SCENARIO, [BOOKS])
+    rows = columns({name: result.table(name) for name in TABLES} | {"kpis": result.kpis()}).splitlines()[1:]
+    assert len(rows) > 100
+    assert [row for row in rows if row.endswith(",,,")] == []

@@ -18,7 +18,7 @@ from omnisim.scenario.migrate import MIGRATIONS
 from omnisim.scenario.model import Horizon, Scenario
 from omnisim.scenario.schema import schema
 from omnisim.scenario.text import Node, read_value
-from omnisim.scenario.warn import estimate
+from omnisim.scenario.warn import estimate, warnings
 
 TEXT = """\
 name: 小样 brand
@@ -273,3 +273,13 @@ def test_50_kilobytes_are_checked_in_time(tmp_path: Path, scenario: Scenario) ->
         seconds.append(time.perf_counter() - start)
         assert not faults
     assert min(seconds) < 0.3
+
+
+def test_doubtful_prices_clicks_and_budgets_are_named(tmp_path: Path) -> None:
+    starter.write(tmp_path / "new")
+    good = load(tmp_path / "new" / "scenario.yaml")
+    assert not [note for note in warnings(good) if note.what.startswith(("products", "channels"))]
+    bad = good.with_({"products.core.cost": 90.0, "channels.douyin.click_share": 0.3,
+                      "channels.douyin.budget": 120_000.0})
+    assert {note.what for note in warnings(bad)} >= {"products.core.cost", "channels.douyin.click_share",
+                                                     "channels.douyin.budget"}

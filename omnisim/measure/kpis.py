@@ -79,7 +79,7 @@ OF_TOTALS = (
     Kpi("k_factor", "customer/customer", "accepted invitations / new_customers",
         lambda t: float(ratio(t["referred_orders"], t["new_customers"]))),
     _sum("private_members", "seat", "seats taken at the last midnight"),
-    Kpi("private_share", "share", "private_members / customers at the last midnight (stages ordered … lost)",
+    Kpi("private_share", "share", "private_members / everybody who ever ordered",
         lambda t: float(ratio(t["private_members"], t["customers"]))),
     Kpi("return_rate", "share", "returned_orders / orders", lambda t: float(ratio(t["returned_orders"], t["orders"]))),
     Kpi("fill_rate", "share", "units / (units + lost_units)",
@@ -94,13 +94,17 @@ OF_TOTALS = (
 
 OF_STATE = {
     "repeat_rate_12m": ("share", "new customers with a second order within 365 days (Kaplan–Meier, reported days)"),
-    "retention": ("share", "1 − (dormant + lost) / customers at the last midnight (stages ordered … lost)"),
-    "dormant_share": ("share", "dormant / customers at the last midnight"),
+    "retention": ("share", "people in the stages ordered … advocate at the last midnight / everybody who ever ordered"),
+    "dormant_share": ("share", "dormant + lost at the last midnight / everybody who ever ordered"),
     "interest_share": ("share", "(interested + searching + consulting + intent) / population at the last midnight"),
     "ltv_12m": ("currency/customer", "contribution_margin × gmv a customer over the first 12 months (all cohorts)"),
     "stock_turns": ("1/year", "cost of units filled a year / mean stock on hand at cost"),
 }
 """Figures made otherwise: unit and formula."""
+
+
+SIGNED = ("profit", "roi_profit", "profit_margin", "contribution_margin", "ltv_12m", "gmv")
+"""Figures that may be negative; the interval of another ends at 0."""
 
 
 def kpis(scenario: Scenario, runs: Sequence[Books]) -> pd.DataFrame:
@@ -128,7 +132,9 @@ def kpis(scenario: Scenario, runs: Sequence[Books]) -> pd.DataFrame:
         shown = one if len(found) == 1 else intervals.over_seeds([each[name].value for each in found])
         unit, formula = units[name]
         unit = unit.replace("currency", scenario.currency)
-        rows.append((name, shown.value, unit, shown.low, shown.high, formula, shown.method))
+        low = shown.low if name in SIGNED else max(shown.low, 0.0)
+        high = min(shown.high, 1.0) if unit == "share" else shown.high
+        rows.append((name, shown.value, unit, low, high, formula, shown.method))
     return pd.DataFrame(rows, columns=["kpi", "value", "unit", "low", "high", "formula", "interval"])
 
 
@@ -192,8 +198,8 @@ def _seats(scenario: Scenario, books: Books) -> float:
 
 
 def _customers(books: Books) -> int:
-    """People in the stages from ordered to lost at the last midnight."""
-    return int(books.stages[-1, STATE_NAMES.index("ordered"):].sum())
+    """Everybody who ever ordered, before the run or in it."""
+    return int(books.buyers.sum())
 
 
 def _of_stages(books: Books, scale: int) -> dict[str, Interval]:
@@ -201,10 +207,11 @@ def _of_stages(books: Books, scale: int) -> dict[str, Interval]:
     last = dict(zip(STATE_NAMES, books.stages[-1].tolist(), strict=True))
     customers = _customers(books)
     asleep = last["dormant"] + last["lost"]
+    awake = sum(last[name] for name in STATE_NAMES[STATE_NAMES.index("ordered"):]) - asleep
     keen = last["interested"] + last["searching"] + last["consulting"] + last["intent"]
     return {
-        "retention": intervals.wilson(customers - asleep, customers, scale),
-        "dormant_share": intervals.wilson(last["dormant"], customers, scale),
+        "retention": intervals.wilson(min(awake, customers), customers, scale),
+        "dormant_share": intervals.wilson(min(asleep, customers), customers, scale),
         "interest_share": intervals.wilson(keen, sum(last.values()), scale),
     }
 

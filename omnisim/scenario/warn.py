@@ -34,7 +34,7 @@ def estimate(scenario: Scenario) -> tuple[int, float]:
 
 def warnings(scenario: Scenario) -> list[Fault]:
     """Everything worth a second look, as faults that name dotted paths; none forbids a run."""
-    rules = (_horizon, _population, _sales, _referral, _stock, _campaigns)
+    rules = (_horizon, _population, _sales, _prices, _media, _referral, _stock, _campaigns)
     return [fault for rule in rules for fault in rule(scenario)]
 
 
@@ -83,6 +83,28 @@ def _referral(scenario: Scenario) -> Iterator[Fault]:
     if 0.8 <= (k := referral_factor(scenario)) < 1:
         yield _warning("referral", f"K of {k:.2f}", f"referral multiplies customers by {1 / (1 - k):.1f}; "
                        "published programmes stay below 0.3", "Check share_rate, invitations and acceptance.")
+
+
+def _prices(scenario: Scenario) -> Iterator[Fault]:
+    for sku, product in scenario.products.items():
+        if product.cost >= product.price:
+            yield _warning(f"products.{sku}.cost", f"{product.cost:,.2f}", f"the price of {product.price:,.2f} "
+                           "does not cover it", "Check both.")
+
+
+def _media(scenario: Scenario) -> Iterator[Fault]:
+    people = scenario.population.size * scenario.population.scale
+    for name, channel in scenario.channels.items():
+        if not channel.active:
+            continue
+        if channel.click_share > 0.1:
+            yield _warning(f"channels.{name}.click_share", f"{channel.click_share:.3g}",
+                           "more than a tenth of impressions clicked is seldom seen", "Check it: 0.006 is 0.6 %.")
+        seen = (1000 * channel.budget * (1 - channel.search_share) / channel.cpm + channel.organic_impressions)
+        if seen > 5 * people * channel.reach > 0:
+            yield _warning(f"channels.{name}.budget", f"{channel.budget:,.2f} {scenario.currency}/day",
+                           f"shows each user {seen / people / channel.reach:.0f} impressions a day",
+                           "Check budget, cpm and population.")
 
 
 def _stock(scenario: Scenario) -> Iterator[Fault]:

@@ -129,7 +129,8 @@ class Fit:
             "Everything else is assumed. The table fits as well with other values of what follows; vary it before an",
             "answer about budgets is trusted (see unidentified.csv):",
             *(f"  {row.parameter} = {row.value:.6g} {row.unit}, {row.low:.4g} to {row.high:.4g}"
-              for row in self.unidentified)]
+              for row in self.unidentified),
+            *(f"Beware: {note}" for note in self.warnings)]
         return "".join(f"# {line}\n" for line in lines) + "\n"
 
     def __str__(self) -> str:
@@ -175,7 +176,7 @@ def fit(brand: BrandTables, *, scenario: Scenario | None = None, seed: int = 1, 
     mean = months.mean(axis=0)
     first = {target.channel: float(mean[row, FIRST] / max(mean[row, ORDERS], 1))
              for target, row in zip(targets, problem.rows, strict=True) if target.sells}
-    warnings = (*brand.warnings, *missed(rows, problem, values))
+    warnings = (*brand.warnings, *daily_table(brand, scenario is not None), *missed(rows, problem, values))
     work.finish()
     return Fit(final, rows, changed(start, final), list_unidentified(final, targets, first, budgets), warnings, seed)
 
@@ -227,9 +228,19 @@ def compare(problem: Problem, months: Floats) -> Iterator[Row]:
             found |= {"cvr": seen[:, ORDERS] / np.maximum(seen[:, UV], 1),
                       "aov": seen[:, GMV] / np.maximum(seen[:, ORDERS], 1), "gmv": seen[:, GMV]}
         for measure, values in found.items():
+            if measure == "gmv" and not target.gmv_counts:
+                continue
             error = float(values.std(ddof=1) / np.sqrt(len(values)))
             yield Row(target.channel, measure, MEASURES[measure].replace("currency", currency), wanted[measure],
                       float(values.mean()), error)
+
+
+def daily_table(brand: BrandTables, has_scenario: bool) -> Iterator[Fault]:
+    """What becomes of a daily table."""
+    if brand.daily:
+        rule = "is not used with a scenario" if has_scenario else "only its costs are used, as budgets a day"
+        yield Fault("--data", "daily monitoring", f"{len(brand.daily)} rows", rule,
+                    "Write budgets and campaigns into the scenario.")
 
 
 def missed(rows: tuple[Row, ...], problem: Problem, values: Floats) -> Iterator[Fault]:

@@ -44,6 +44,7 @@ class Target:
     order_value : float [currency/order]
     gmv : float [currency/month]
     visits_per_visitor : float [visit/visitor/month]  from the catalogue: a channel status table does not hold it
+    gmv_counts : bool  false where the table's GMV contradicts its other figures and is left aside
     """
 
     channel: str
@@ -52,6 +53,7 @@ class Target:
     order_value: float
     gmv: float
     visits_per_visitor: float
+    gmv_counts: bool = True
 
     @property
     def sells(self) -> bool:
@@ -74,7 +76,7 @@ def set_target(status: ChannelStatus, channel: str) -> Target:
     rounded = orders > 0 and abs(status.gmv - implied) <= TOLERANCE * max(status.gmv, implied)
     order_value = status.aov * float(np.sqrt(status.gmv / implied)) if rounded else status.aov
     return Target(channel, status.monthly_uv, orders, order_value, status.gmv if rounded else implied,
-                  figure(status.channel, "visits_per_uv", VISITS_PER_VISITOR))
+                  figure(status.channel, "visits_per_uv", VISITS_PER_VISITOR), rounded or not orders)
 
 
 def figure(preset: str | None, name: str, otherwise: float) -> float:
