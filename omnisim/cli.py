@@ -243,7 +243,10 @@ def calibrate(data: Annotated[list[Path], typer.Option("--data", metavar="TABLE"
 
         def show(console: Console) -> None:
             print_frame(console, fit.table, title="fit")
-            print_frame(console, fit.unidentified_table, title="what the table cannot tell")
+            unknown = fit.unidentified_table
+            shown = unknown[unknown["parameter"].str.endswith((".click_share", ".budget"))]
+            print_frame(console, shown, title=f"what the table cannot tell: {len(unknown)} values, those that decide "
+                        "budgets shown, all in unidentified.csv")
             if out is not None:
                 console.print(f"→ {out}", markup=False)
         record = {"seed": seed, "out": None if out is None else str(out), "fit": records(fit.table),
