@@ -6,11 +6,12 @@ import math
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 
 import omnisim as om
-from omnisim import door
+from omnisim import compiled, door
 from omnisim.errors import ScenarioError, UsageError
 from omnisim.market.consumers import ceil16
 from omnisim.plan import Plan
@@ -80,6 +81,21 @@ def test_two_runs_at_once_do_not_take_each_others_warm_up(monkeypatch: pytest.Mo
 def test_seats_that_nobody_can_take_need_no_memory() -> None:
     world = open_world(scenario(**SMALL, community={"channel": "shop", "seats": 2_000_000_000}), 1)
     assert world.market.seats.holders.size == 1000
+
+
+def test_kernels_compile_where_nothing_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere(**options: Any) -> Any:
+        """Numba, where it finds no place for its files."""
+        if options.get("cache"):
+            raise RuntimeError("cannot cache function: no locator available")
+        return numba.njit(**options)
+
+    monkeypatch.setattr(compiled, "njit", nowhere)
+
+    def double(x: float) -> float:
+        return 2 * x
+
+    assert compiled.formula(double)(3.0) == 6.0
 
 
 @pytest.mark.parametrize("hazard", [1.0, 1e14, 1e300, math.inf])
