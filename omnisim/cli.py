@@ -17,8 +17,17 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
-from omnisim.errors import Fault, OmnisimError, UsageError
-from omnisim.terminal import Answer, print_answer, print_frame, print_summary, progress_bar, records, stop_promptly
+from omnisim.errors import Fault, OmnisimError, StorageError, UsageError
+from omnisim.terminal import (
+    Answer,
+    print_answer,
+    print_faults,
+    print_frame,
+    print_summary,
+    progress_bar,
+    records,
+    stop_promptly,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -60,13 +69,23 @@ def main(words: Sequence[str] | None = None, *, interrupted: Callable[[], bool] 
         print_answer(verb, Answer(**{**vars(answer), "warnings": (*answer.warnings, *notes)}), as_json=as_json)
         return answer.exit_code
     except BrokenPipeError:  # the reader, as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return 0
+    except OSError as error:  # what the answer is printed to cannot take it, as a full disk
+        _discard_output()
+        print_faults([_storage_fault(error)])
+        return StorageError.exit_code
+
+
+def _discard_output() -> None:
+    """Let what is still to be printed go nowhere, so that Python does not try again when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def enter() -> None:
     """The ``omnisim`` command: ``main`` as a process of its own."""
     words = sys.argv[1:]
+    sys.stdout, sys.stderr = (stream or open(os.devnull, "w") for stream in (sys.stdout, sys.stderr))  # noqa: SIM115
     os.environ.setdefault("MPLBACKEND", "agg")  # a command draws to files only
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

@@ -98,6 +98,8 @@ def run(scenario: Scenario, *, seed: int = 1, replications: int = 1, replication
 
     _check_scenario(scenario)
     numbers = _check_counts(seed, replications, replication, threads)
+    if orders not in ("auto", "none"):
+        raise UsageError(Fault("run", "orders", repr(orders), 'must be "auto" or "none"', "Leave it out."))
     what, who = resolve(scenario, plan, policy)
     if what is not None:
         check_plan(what, scenario)
@@ -112,6 +114,7 @@ def run(scenario: Scenario, *, seed: int = 1, replications: int = 1, replication
 
 _LAST: dict[tuple[object, ...], World] = {}
 """The end of the last warm-up, for the next plan on the same scenario and seed."""
+MOST_REPLICATIONS, MOST_THREADS = 100_000, 1024
 KEPT_CONSUMERS = 2_000_000
 """A larger population's warm-up is not kept."""
 
@@ -122,13 +125,14 @@ def _warmed(scenario: Scenario, seed: int, replication: int, threads: int, order
     from omnisim.simulation import warm_up
 
     key = (scenario.hash, seed, replication, threads, orders)
-    if key not in _LAST:
+    world = _LAST.get(key)  # in hand, as another thread may put its own in the place
+    if world is None:
         _LAST.clear()
         world = warm_up(scenario, seed, replication, threads=threads, orders=orders, progress=progress)
         if scenario.population.size > KEPT_CONSUMERS:
             return world
         _LAST[key] = world
-    return _LAST[key].clone()
+    return world.clone()
 
 
 def calibrate(tables: str | Path | Iterable[str | Path], *, scenario: Scenario | None = None, seed: int = 1,
@@ -265,10 +269,12 @@ def _check_scenario(scenario: object) -> None:
 def _check_counts(seed: int, replications: int, replication: int | None, threads: int | None) -> list[int]:
     """The numbers of the replications to run."""
     faults = []
-    for name, value, least in (("seed", seed, 0), ("replications", replications, 1), ("replication", replication, 0),
-                               ("threads", threads, 1)):
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not least <= value < 2**32):
-            faults.append(Fault("run", name, repr(value), f"must be a whole number from {least} to 4,294,967,295",
+    for name, value, least, most in (("seed", seed, 0, 2**32 - 1), ("replications", replications, 1, MOST_REPLICATIONS),
+                                     ("replication", replication, 0, 2**32 - 1), ("threads", threads, 1, MOST_THREADS)):
+        if value is None and name in ("replication", "threads"):
+            continue
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            faults.append(Fault("run", name, repr(value), f"must be a whole number from {least} to {most:,}",
                                 "Correct it."))
     if not faults and replication is not None and replications != 1:
         faults.append(Fault("run", "replication", str(replication), "is one replication run alone",

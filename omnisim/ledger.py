@@ -20,12 +20,15 @@ from omnisim.books import (
     TOUCHES,
     Books,
 )
+from omnisim.errors import Fault, UsageError
 from omnisim.scenario.model import Scenario
 
 Ints = NDArray[np.int64]
 MOST_LINES = 1_000_000
 """Order lines kept; beyond, half of the consumers are dropped from the sample, by a hash of their number."""
 COMPACT_EVERY = 30
+MOST_A_DAY = 10**15
+"""Cents that a day may bring: more than the world earns, and a sum over all days still fits an integer."""
 
 
 @dataclass
@@ -92,6 +95,10 @@ class Ledger:
     def add_day(self, day: int, tally: Ints, moves: Ints, stages: Ints, flows: Ints, segments: Ints) -> None:
         """A day's counts; flows, groups and segments are kept for reported days only."""
         row = day + self.scenario.horizon.warm_up
+        if np.abs(tally.sum(axis=(0, 1), dtype=np.float64)).max() > MOST_A_DAY:
+            raise UsageError(Fault("run", "sales of a day", f"on day {day}", "must stay below "
+                                   f"{MOST_A_DAY // 100:,} {self.scenario.currency}, so that sums stay exact",
+                                   "Lower population.scale, prices or purchase rates."))
         self.daily[row] += tally.sum(axis=0)
         self.transitions[row] = moves
         self.stages[row] = stages

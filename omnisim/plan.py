@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -35,7 +35,9 @@ class Plan:
     base_stock: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        faults = []
+        faults = list(_malformed(self))
+        if faults:
+            raise UsageError(*faults)
         if list(self.first_days) != sorted({0, *self.first_days}):
             faults.append(Fault("plan", "periods", str(list(self.first_days)), "must ascend from day 0",
                                 "Give the first day of each period, as [0, 7, 14]."))
@@ -103,6 +105,39 @@ class Policy(Protocol):
     def review(self, observation: Observation) -> Plan | None:
         """A new plan for the days from now on (its day 0 is the first reported day), or None to change nothing."""
         ...
+
+
+MOST_CENTS, MOST_UNITS = 100_000_000_000, 2_000_000_000
+"""Largest budget a day and largest level, as in a scenario file."""
+
+
+def _malformed(plan: Plan) -> Iterator[Fault]:
+    """What is no whole number where one must be, or too large to count with."""
+    days: object = plan.first_days
+    if not _are_whole(days, MOST_UNITS):
+        yield Fault("plan", "periods", repr(days), "must be a tuple of days, whole numbers",
+                    "Give the first day of each period, as (0, 7, 14).")
+    parts: tuple[tuple[str, object], ...] = (("budgets", plan.budgets), ("base_stock", plan.base_stock))
+    for what, figures in parts:
+        if not isinstance(figures, Mapping):
+            yield Fault("plan", what, type(figures).__name__, "must be a mapping of names to figures",
+                        "Leave it out to keep today's.")
+            continue
+        for name, figure in figures.items():
+            if what == "budgets" and not _are_whole(figure, MOST_CENTS):
+                yield Fault("plan", f"{what}.{name}", repr(figure), f"must be a tuple of whole cents a day, each up to "
+                            f"{MOST_CENTS:,}", "Use round(100 * amount), one a period.")
+            elif what == "base_stock" and not _is_whole(figure, MOST_UNITS):
+                yield Fault("plan", f"{what}.{name}", repr(figure), f"must be a whole number up to {MOST_UNITS:,}",
+                            "Round it.")
+
+
+def _are_whole(values: object, most: int) -> bool:
+    return isinstance(values, tuple | list) and all(_is_whole(value, most) for value in values)
+
+
+def _is_whole(value: object, most: int) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and abs(int(value)) <= most
 
 
 def to_cents(amount: float) -> int:

@@ -78,6 +78,9 @@ def check_plan(plan: Plan, scenario: Scenario) -> None:
     ------
     UsageError  with all faults at once
     """
+    if not isinstance(plan, Plan):
+        raise UsageError(Fault("policy", "review", type(plan).__name__, "must return a Plan or None",
+                               "Return om.Plan(budgets=…), or None to change nothing."))
     faults = [*_known("budgets", plan.budgets, scenario.channels),
               *_known("base_stock", plan.base_stock, scenario.products)]
     for name in plan.budgets:

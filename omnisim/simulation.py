@@ -32,6 +32,7 @@ from omnisim.market.day import TODAY, Today
 from omnisim.market.market import Demand, Market, open_market, split_population
 from omnisim.market.reach import Bought, buy
 from omnisim.plan import Observation, Plan, Policy, to_cents
+from omnisim.plan_file import check_plan
 from omnisim.scenario.model import Scenario
 from omnisim.supply.fulfilment import Fulfilment
 from omnisim.supply.warehouse import Warehouse
@@ -126,6 +127,8 @@ class Run:
         if self.policy is not None and day >= 0 and day % self.scenario.policy.every == 0:
             observation = Observation(day, self.plan, self._read)
             new = self.policy.review(observation)
+            if new is not None:
+                check_plan(new, self.scenario)
             changed = describe_change(self.plan, new, self.scenario, day) if new is not None else ""
             self.plan = new if new is not None else self.plan
             self.world.ledger.decisions.append({

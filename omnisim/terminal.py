@@ -48,11 +48,8 @@ class Answer:
 
 def print_answer(verb: str, answer: Answer, *, as_json: bool) -> None:
     """Print the answer: with ``as_json`` one object on standard output and nothing else there."""
-    for kind, notes in (("", answer.faults), ("warning: ", answer.warnings)):
-        for note in notes[:SHOWN]:
-            print(f"{kind}{note}", file=sys.stderr)  # noqa: T201  # this is where omnisim prints
-        if len(notes) > SHOWN:
-            print(f"{kind}… and {len(notes) - SHOWN} more.", file=sys.stderr)  # noqa: T201  # as above
+    print_faults(answer.faults)
+    print_faults(answer.warnings, "warning: ")
     if as_json:
         record = {"verb": verb, "exit_code": answer.exit_code, "result": answer.result,
                   "warnings": [asdict(note) for note in answer.warnings],
@@ -63,6 +60,14 @@ def print_answer(verb: str, answer: Answer, *, as_json: bool) -> None:
 
         answer.show(Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120, highlight=False))
     sys.stdout.flush()
+
+
+def print_faults(notes: Sequence[Fault], kind: str = "") -> None:
+    """Print faults or warnings on standard error, the first few in full."""
+    for note in notes[:SHOWN]:
+        print(f"{kind}{note}", file=sys.stderr)  # noqa: T201  # this is where omnisim prints
+    if len(notes) > SHOWN:
+        print(f"{kind}… and {len(notes) - SHOWN} more.", file=sys.stderr)  # noqa: T201  # as above
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -273,10 +273,18 @@ def test_reader_that_goes_away_is_no_error() -> None:
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
-def test_full_disk_under_standard_output() -> None:
+@pytest.mark.parametrize("word", ["--version", "schema"])
+def test_full_disk_under_standard_output(word: str) -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run([sys.executable, "-c", "from omnisim import cli; import sys; cli.door = 0; sys.argv = "
-                               "['omnisim', '--version']; cli.enter()"], stdout=full, stderr=subprocess.PIPE, text=True,
+                               f"['omnisim', '{word}']; cli.enter()"], stdout=full, stderr=subprocess.PIPE, text=True,
                               check=False)
     assert done.returncode == 5
     assert "Traceback" not in done.stderr
+
+
+def test_closed_standard_output_is_no_bug() -> None:
+    code = 'import sys; sys.argv = ["omnisim", "schema"]; from omnisim import cli; cli.enter()'
+    done = subprocess.run(["sh", "-c", f"{sys.executable} -c '{code}' >&-"], stderr=subprocess.PIPE, text=True,
+                          check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -83,6 +83,8 @@ def ceil16(hazard):
     """A hazard as an upper bound in 1/65536, at most 65535 (which always hits)."""
     if hazard <= 0.0:
         return np.uint16(0)
+    if hazard >= 1.0:  # a larger number need not fit an integer
+        return np.uint16(65535)
     return np.uint16(min(65535.0, np.float64(np.int64(hazard * 65536.0) + 1)))
 
 

@@ -198,6 +198,7 @@ def _first_seats(scenario: Scenario, rules: Rules, consumers: Consumers) -> comm
     """Seat the members of the first day: live customers with the smallest keyed hash, so that the number is exact."""
     groups = scenario.community
     seats = groups.seats // int(rules["scale"]) if groups and rules["community"] >= 0 else 0
+    seats = min(seats, scenario.population.size)  # nobody sits on two
     holders = np.full(seats, -1, np.int64)
     people = consumers.people
     live = np.flatnonzero(people["flags"] & ALIVE)

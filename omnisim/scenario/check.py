@@ -13,12 +13,16 @@ if TYPE_CHECKING:
     from omnisim.scenario.model import Flow, Scenario
 
 SUM_TOLERANCE = 1e-6
+MOST_UNITS = 600
+"""Mean units of an order; the draw of a basket holds no more."""
+MOST_WEIGHT = 1e6
+"""What weekday, month and campaigns may come to together."""
 
 
 def contradictions(scenario: Scenario) -> list[Fault]:
     """Everything in a scenario that contradicts itself, as faults that name dotted paths."""
-    return [fault for rule in (_segments, _products, _channels, _flows, _community, _campaigns, _growth, _scale)
-            for fault in rule(scenario)]
+    rules = (_segments, _products, _channels, _flows, _community, _campaigns, _season, _growth, _scale)
+    return [fault for rule in rules for fault in rule(scenario)]
 
 
 def _fault(what: str, got: object, rule: str, fix: str) -> Fault:
@@ -59,11 +63,17 @@ def _products(scenario: Scenario) -> Iterator[Fault]:
     products = scenario.products.values()
     yield from _sum_to_one("products", (product.share for product in products))
     price = math.fsum(product.share * product.price for product in products)
+    spend = max(1.0, *(segment.spend for segment in scenario.population.segments))
     for name, channel in scenario.channels.items():
         if channel.active and channel.checkout and channel.order_value < price * (1 - 1e-9):
             yield _fault(f"channels.{name}.order_value", f"{channel.order_value:,.2f} {scenario.currency}/order",
                          f"must be at least the mean price of an article, {price:,.2f}: an order holds a unit or more",
                          "Raise it, or lower the prices or the shares of dear articles.")
+        if channel.active and channel.checkout and channel.order_value * spend > MOST_UNITS * price:
+            yield _fault(f"channels.{name}.order_value", f"{channel.order_value:,.2f} {scenario.currency}/order",
+                         f"must be at most {MOST_UNITS * price / spend:,.2f}: a basket holds {MOST_UNITS} articles on "
+                         "average at most, also where a segment's spend raises it",
+                         "Lower it, or price what is sold together as one article.")
 
 
 def _channels(scenario: Scenario) -> Iterator[Fault]:
@@ -130,6 +140,20 @@ def _campaigns(scenario: Scenario) -> Iterator[Fault]:
                          "Swap the two days.")
         for name in campaign.factor if isinstance(campaign.factor, dict) else ():
             yield from _known(f"calendar.campaigns.{k}.factor.{name}", name, scenario)
+
+
+def _season(scenario: Scenario) -> Iterator[Fault]:
+    calendar = scenario.calendar
+    usual = max(calendar.weekday) * max(calendar.month)
+    # overlapping campaigns multiply most on a day on which one of them starts
+    for day in sorted({campaign.start for campaign in calendar.campaigns}):
+        running = [campaign.factor for campaign in calendar.campaigns if campaign.start <= day <= campaign.end]
+        for name in scenario.channels:
+            logs = [math.log(max(f.get(name, 1.0) if isinstance(f, dict) else f, 1e-300)) for f in running]
+            if logs and usual > 0 and math.fsum(logs) + math.log(usual) > math.log(MOST_WEIGHT) + 1e-9:
+                yield _fault("calendar.campaigns", f"{len(running)} campaigns on {day}", "weekday, month and campaigns "
+                             f"must multiply to at most {MOST_WEIGHT:,.0f} (here on {name})", "Lower the factors.")
+                return
 
 
 def referral_factor(scenario: Scenario) -> float:

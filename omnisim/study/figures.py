@@ -83,7 +83,8 @@ def read_figure(cell: object, kind: Kind, *, factor: Decimal = UNITS[""]) -> flo
     if not 0 <= value < LARGEST:
         raise CellError("must be ≥ 0 and below 1e15", "Correct the cell.")
     if kind == "share" and value > 1:
-        raise CellError("must be a share between 0 and 1, or carry a %", f"Write {number}% if per cent is meant.")
+        raise CellError("must be a share between 0 and 1, or carry a %",
+                        "Correct the cell." if unit else f"Write {number}% if per cent is meant.")
     return value
 
 
