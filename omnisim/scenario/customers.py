@@ -115,7 +115,7 @@ class Repurchase(Section):
 
     rate_shape: float = quantity(0.2426, unit="1", ge=0.02, le=100)
     """Shape of the Gamma distribution of purchase rates (r)."""
-    rate_scale: float = quantity(125.0, unit="day", gt=0, le=1e5)
+    rate_scale: float = quantity(125.0, unit="day", ge=0.01, le=1e5)
     """Scale of it (α): the mean rate is r / α a day."""
     lapse_a: float = quantity(0.7929, unit="1", ge=0.02, le=1000)
     """First parameter of the Beta distribution of the lapse after a repeat order (a)."""
