@@ -239,14 +239,11 @@ class Result:
         return f"<Result {self.heading()}>"
 
     def _repr_html_(self) -> str:
-        cells = "".join(
-            f"<tr><td style='text-align:left'>{html.escape(name)}</td><td>{html.escape(value)}</td>"
-            f"<td>{html.escape(interval)}</td></tr>" for name, value, interval in self.summary_rows())
-        heads = "".join(f"<th>{html.escape(self._say(word))}</th>" for word in ("figure", "value", "95 % interval"))
-        lines = ["".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in self.channel_rows()]
-        channels = "".join(f"<tr>{line}</tr>" for line in [lines[0].replace("td>", "th>"), *lines[1:]])
-        return (f"<p><b>{html.escape(self.heading())}</b></p><table><tr>{heads}</tr>{cells}</table>"
-                f"<table>{channels}</table>")
+        heads = tuple(self._say(word) for word in ("figure", "value", "95 % interval"))
+        figures = _html_table([heads, *self.summary_rows()], texts=1)
+        channels = _html_table(self.channel_rows(), texts=2)
+        return (f"<p><b>{html.escape(self.heading())}</b></p><div style='display:flex;flex-wrap:wrap;gap:2em;"
+                f"align-items:flex-start'>{figures}{channels}</div>")
 
     def _say(self, phrase: str) -> str:
         return PHRASES[phrase] if self.language == "zh" else phrase
@@ -304,6 +301,16 @@ UNHASHED = ("run.log", "funnel.png")
 """Of these, what may differ between two equal runs: time and place, and how a machine draws letters."""
 NUMBERS = 1
 """Version of the numbers: raised whenever the same scenario and seed give other figures."""
+
+
+def _html_table(rows: Sequence[Sequence[str]], *, texts: int) -> str:
+    """Rows as an HTML table, the first as its head; all but the first `texts` columns are numbers, to the right."""
+    def line(cells: Sequence[str], tag: str) -> str:
+        return "".join(f"<{tag} style='text-align:{'left' if place < texts else 'right'};padding:2px 8px'>"
+                       f"{html.escape(cell)}</{tag}>" for place, cell in enumerate(cells))
+
+    body = "".join(f"<tr>{line(row, 'td')}</tr>" for row in rows[1:])
+    return f"<table><thead><tr>{line(rows[0], 'th')}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def columns(tables: Mapping[str, pd.DataFrame]) -> str:
