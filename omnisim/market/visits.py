@@ -115,7 +115,7 @@ def visit(c: Consumers, r: Rules, t: Today, counts, log, i, k, origin, led_from)
                         n += 1
 
 
-@inner
+@melted
 def browse(c: Consumers, r: Rules, t: Today, counts, log, i, k, origin, led_from):
     """The visit itself. Draws `visit` of the channel (level 2: registration, consultation, answer, order)."""
     day = t.day
@@ -174,7 +174,7 @@ def browse(c: Consumers, r: Rules, t: Today, counts, log, i, k, origin, led_from
             c.due[i] = day + LINGER
 
 
-@inner
+@melted
 def _take_part(c: Consumers, r: Rules, counts, log, i, k, w0, w1):
     """A past customer on the community's channel: with a seat, may pass a link on; without, may ask for a seat."""
     if c.people[i].flags & SEAT:
@@ -184,7 +184,7 @@ def _take_part(c: Consumers, r: Rules, counts, log, i, k, w0, w1):
         note(counts, log, JOIN, i, k, r.minutes[(w1 >> np.uint64(16)) & np.uint64(4095)], 0, 0, -1)
 
 
-@inner
+@melted
 def ask(r: Rules, counts, log, i, k, origin, word, ordinal, led_from):
     """Write an order request; its minute comes from bits of `word` that decided nothing else."""
     note(counts, log, DEMAND, i, k, r.minutes[word & np.uint64(4095)], origin, ordinal, led_from)
