@@ -103,12 +103,12 @@ def run(scenario: Scenario, *, seed: int = 1, replications: int = 1, replication
     what, who = resolve(scenario, plan, policy)
     if what is not None:
         check_plan(what, scenario)
+    threads = threads or available_threads()
     books = []
     for done, number in enumerate(numbers):
         part = _part(progress, done, len(numbers))
-        world = _warmed(scenario, seed, number, threads or available_threads(), orders, part)
-        books.append(finish(world, what, who, threads=threads or available_threads(), read=_reader(scenario),
-                            progress=part))
+        world = _warmed(scenario, seed, number, threads, orders, part)
+        books.append(finish(world, what, who, threads=threads, read=_reader(scenario), progress=part))
     return Result(scenario, books, seed=seed, replications=numbers, plan=what)
 
 

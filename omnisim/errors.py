@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 SHOWN = 10
 """Faults printed one by one; the rest are counted."""
@@ -54,10 +54,6 @@ class OmnisimError(Exception):
         if len(faults) > SHOWN:
             lines.append(f"… and {len(faults) - SHOWN} more.")
         super().__init__("\n".join(lines))
-
-    def to_records(self) -> list[dict[str, str]]:
-        """The faults as records {where, what, got, rule, fix}, for ``--json``."""
-        return [asdict(fault) for fault in self.faults]
 
 
 class UsageError(OmnisimError):

@@ -173,8 +173,7 @@ class Ledger:
         scale = self.scenario.population.scale
         paths = np.array(sorted(self.journeys), np.uint32)
         counts = np.array([self.journeys[int(path)] for path in paths], np.int64).reshape(-1, 3)
-        counts[:, :2] *= scale
-        counts[:, 2] *= scale
+        counts *= scale
         new_by_day = self.daily[:, :, MEASURE["new_customers"]].sum(axis=1)
         later = [(born, age, n) for (born, age), n in sorted(self.second.items())]
         single = new_by_day.copy()

@@ -165,7 +165,7 @@ class Result:
         storage.open_manifest(path, KIND, names)
         for name, frame in tables.items():
             storage.write_table(path / f"{name}.parquet", frame)
-        storage.write_file(path / "scenario.yaml", self.scenario.save)
+        self.scenario.save(path / "scenario.yaml")
         status = [TABLES["channels"](self.scenario, books) for books in self.books]
         for name, text in (("channel_status.csv", brand.channel_status(self.scenario, status, self.language)),
                            ("daily_monitoring.csv", brand.daily_monitoring(self.scenario, self.daily, self.language))):

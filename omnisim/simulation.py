@@ -31,6 +31,7 @@ from omnisim.market import orders
 from omnisim.market.day import TODAY, Today
 from omnisim.market.market import Demand, Market, open_market, split_population
 from omnisim.market.reach import Bought, buy
+from omnisim.market.rules import active_channels
 from omnisim.plan import Observation, Plan, Policy, to_cents
 from omnisim.plan_file import check_plan
 from omnisim.scenario.model import Scenario
@@ -77,7 +78,7 @@ def open_world(scenario: Scenario, seed: int, replication: int = 0, *, parts: in
     market = open_market(scenario, seed, replication, split, looseness=looseness, pool=pool)
     supply = scenario.supply
     level = np.array([product.base_stock for product in scenario.products.values()], np.int64)
-    ledger = Ledger(scenario, sorted(n for n, c in scenario.channels.items() if c.active), orders == "auto")
+    ledger = Ledger(scenario, active_channels(scenario), orders == "auto")
     people, first = market.consumers.people, ledger.first_day
     past = people["first_day"][people["orders"] > 0].astype(np.int64)
     ledger.buyers += np.bincount(ledger.months[np.maximum(past - first, 0)],

@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from omnisim.books import GROUPS, MEASURE
 from omnisim.compiled import inner, kernel
-from omnisim.market.consumers import NEVER, S_B, S_D, S_M, SEAT, Consumers
+from omnisim.market.consumers import NEVER, S_B, S_D, S_M, SEAT, Consumers, acquaintance
 from omnisim.market.day import Today
 from omnisim.market.journey import SHARE_CLICK
 from omnisim.market.moves import move
 from omnisim.market.orders import advocate
 from omnisim.market.rules import Rules
 from omnisim.market.visits import lift_bound
-from omnisim.streams import neighbour, unit, words
+from omnisim.streams import unit, words
 
 JOINS, LEAVES, MEDIA = MEASURE["joins"], MEASURE["leaves"], MEASURE["media"]
 
@@ -96,7 +96,7 @@ def _pass_on(c: Consumers, r: Rules, t: Today, counts, i, rewarded, news, n_news
     """One link reaches the readers of one member; the sender may turn advocate."""
     w, start, _, _ = words(r.key_refer, i, t.day, 5 + rewarded)
     for j in range(r.readers):
-        other = neighbour(r.key_graph, i, np.int64((start + np.uint64(j)) % np.uint64(20)), r.consumers)
+        other = acquaintance(r, i, start, j)
         v, _, _, _ = words(r.key_refer, i, t.day, 8 + 32 * rewarded + j)
         if unit(v) < r.open_share:
             news[n_news, 0], news[n_news, 1], news[n_news, 2] = other, SHARE_CLICK, r.community

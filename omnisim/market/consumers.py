@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 from omnisim.compiled import inner, kernel, melted
 from omnisim.market.rules import Rules
 from omnisim.portable import log, quantile
-from omnisim.streams import spread, unit, words
+from omnisim.streams import neighbour, spread, unit, words
 from omnisim.vocabulary import STATE_INDEX
 
 NEVER = -32768
 """Day of something that has not happened; also a time-out that will not come."""
+
+NEIGHBOURS = np.uint64(20)
+"""Length of everybody's list of neighbours; invitations, readers and audiences are not longer."""
 
 CUSTOMER = 1
 """Has ordered."""
@@ -180,6 +183,12 @@ def lift_need(c: Consumers, r: Rules, i):
     if r.repeats:
         c.need[i] = ceil16(purchase_rate(r, i) * (1.0 + r.member_uplift) / r.member_norm * (1.0 + r.interest_uplift)
                            * (1.0 + r.touch))
+
+
+@inner
+def acquaintance(r: Rules, i, start, j):
+    """The j-th neighbour of consumer i in the social graph, from a drawn start in the list of neighbours."""
+    return neighbour(r.key_graph, i, np.int64((start + np.uint64(j)) % NEIGHBOURS), r.consumers)
 
 
 @inner

@@ -14,7 +14,6 @@ from omnisim.market.consumers import (
     ALIVE,
     CUSTOMER,
     MEMBER,
-    NEVER,
     S_L,
     SEAT,
     Consumers,
@@ -43,11 +42,10 @@ from omnisim.market.rules import (
     FROM_SEARCH,
     FROM_SEED,
     FROM_SHARE,
-    VISIT_DAYS,
     Rules,
 )
 from omnisim.market.scan import compact, scan_affinity, scan_bound, scan_due, scan_interest
-from omnisim.market.visits import ask, frequents, lift_bound, touch, visit
+from omnisim.market.visits import ask, frequents, lift_bound, pulls, touch, visit
 from omnisim.portable import exp, happens
 from omnisim.streams import CHUNK, fill, fine_draws, refine, unit, words
 
@@ -85,13 +83,8 @@ def come_unprompted(c: Consumers, r: Rules, t: Today, counts, log, i, k, u, word
     if c.last[i, k] == t.day or not frequents(c, r, i, k):
         return
     x = interest_on(c, r, i, t.day)
-    direct = r.direct[k] * c.affinity[i]
-    follow = r.follow[k] if c.people[i].flags & CUSTOMER else 0.0
+    direct, follow, revisit, push = pulls(c, r, i, k, t.day)
     search = r.search[k] * x * t.coverage[k]
-    revisit = 0.0
-    if c.last[i, k] != NEVER:
-        revisit = r.revisit[k] * r.decay_visit[min(t.day - np.int64(c.last[i, k]), VISIT_DAYS - 1)]
-    push = r.push[k] if c.people[i].flags & SEAT else 0.0
     hazard = direct + follow + search + revisit + push
     if not happens(u, t.weight[k] * hazard):
         lift_bound(c, r, i, k, t.day)

@@ -123,8 +123,6 @@ class Market:
     def meet_in_groups(self, budget: int) -> None:
         """Seats are given out, links are passed on, some members leave."""
         rules = self.rules
-        if rules["community"] < 0:
-            return
         if self.joins.size:
             keys = hashes(rules["key_private"], self.joins[:, 0], self.today["day"], 2)
             self.joins = self.joins[np.lexsort((self.joins[:, 0], keys, self.joins[:, 1]))]

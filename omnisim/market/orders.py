@@ -20,6 +20,7 @@ from omnisim.market.consumers import (
     S_X,
     SEAT,
     Consumers,
+    acquaintance,
     lapse_chance,
     lift_need,
 )
@@ -29,7 +30,7 @@ from omnisim.market.moves import move, pay, receive
 from omnisim.market.rules import FROM_NEED, FROM_REFERRAL, MILLION, Rules
 from omnisim.market.visits import lift_bound
 from omnisim.portable import exp
-from omnisim.streams import neighbour, unit, words
+from omnisim.streams import unit, words
 
 ORDERS, GMV, FIRST = MEASURE["orders"], MEASURE["gmv"], MEASURE["new_customers"]
 REPEAT, WIN_BACK, REFERRED = MEASURE["repeat_orders"], MEASURE["win_back_orders"], MEASURE["referred_orders"]
@@ -194,7 +195,7 @@ def _invite(c: Consumers, r: Rules, t: Today, i, k, news, n_news):
     if unit(w) >= r.refer_share:
         return n_news
     for j in range(r.invitations):
-        other = neighbour(r.key_graph, i, np.int64((start + np.uint64(j)) % np.uint64(20)), r.consumers)
+        other = acquaintance(r, i, start, j)
         a, _, _, _ = words(r.key_refer, i, other % 1_000_003, 2)
         if unit(a) < r.acceptance and not c.people[other].flags & CUSTOMER:
             news[n_news, 0], news[n_news, 1], news[n_news, 2] = other, INVITATION, k
@@ -275,7 +276,7 @@ def advocate(c: Consumers, r: Rules, t: Today, counts, i, k, transition, news, n
     move(c, counts, i, transition, t.day + r.advocate_days)
     _, start, _, _ = words(r.key_refer, i, t.day, 4)
     for j in range(r.audience):
-        other = neighbour(r.key_graph, i, np.int64((start + np.uint64(j)) % np.uint64(20)), r.consumers)
+        other = acquaintance(r, i, start, j)
         news[n_news, 0], news[n_news, 1], news[n_news, 2] = other, ADVOCACY, k
         n_news += 1
         counts.moves[25] += counts.scale

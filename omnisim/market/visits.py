@@ -74,18 +74,24 @@ def frequents(c: Consumers, r: Rules, i, k):
 
 
 @melted
+def pulls(c: Consumers, r: Rules, i, k, day):
+    """What draws consumer i to channel k without interest: direct, follow, revisit, push. The decision and its bound
+    both take it from here; after today's visit, revisit is tomorrow's."""
+    flags = c.people[i].flags
+    revisit = 0.0
+    if c.last[i, k] != NEVER:
+        revisit = r.revisit[k] * r.decay_visit[min(max(day - np.int64(c.last[i, k]), 1), VISIT_DAYS - 1)]
+    return (r.direct[k] * c.affinity[i], r.follow[k] if flags & CUSTOMER else 0.0, revisit,
+            r.push[k] if flags & SEAT else 0.0)
+
+
+@melted
 def lift_bound(c: Consumers, r: Rules, i, k, day):
     """Bound of visits to channel k from today on: the hazard without interest only falls until the next event."""
     if not frequents(c, r, i, k):
         return
-    hazard = r.direct[k] * c.affinity[i]
-    if c.people[i].flags & CUSTOMER:
-        hazard += r.follow[k]
-    if c.people[i].flags & SEAT:
-        hazard += r.push[k]
-    if c.last[i, k] != NEVER:
-        hazard += r.revisit[k] * r.decay_visit[min(max(day - np.int64(c.last[i, k]), 1), VISIT_DAYS - 1)]
-    c.bound[k, i] = ceil16(hazard)
+    direct, follow, revisit, push = pulls(c, r, i, k, day)
+    c.bound[k, i] = ceil16(direct + follow + revisit + push)
 
 
 @inner
