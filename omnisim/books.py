@@ -68,6 +68,16 @@ line; delivered is the day it reaches the consumer or -1 if that lies beyond the
 orders that the line stands for; number says whether it is the consumer's first order, second, … (255 and more as 255).
 """
 
+PARCEL = np.dtype([
+    ("consumer", np.int64), ("order_id", np.int64), ("day", np.int32), ("arrives", np.int32), ("quantity", np.int32),
+    ("minute", np.int16), ("channel", np.uint8), ("sku", np.uint8), ("number", np.uint8), ("returned", np.uint8),
+    ("padding", np.uint8, 2),
+])
+"""One order on its way; day and minute are when it was placed, arrives is the day it reaches the consumer, returned is
+1 if it comes back then."""
+LATEST = 64
+"""Days after which every parcel has arrived."""
+
 
 @dataclass
 class Books:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import datetime
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,15 +21,35 @@ from omnisim.books import (
     TOUCHES,
     Books,
 )
+from omnisim.compiled import formula, kernel
 from omnisim.errors import Fault, UsageError
 from omnisim.scenario.model import Scenario
+from omnisim.sums import Sums, count, empty_sums, items, with_room
 
 Ints = NDArray[np.int64]
 MOST_LINES = 1_000_000
 """Order lines kept; beyond, half of the consumers are dropped from the sample, by a hash of their number."""
-COMPACT_EVERY = 30
 MOST_A_DAY = 10**15
 """Cents that a day may bring: more than the world earns, and a sum over all days still fits an integer."""
+SPAN = 1 << 20
+"""Days apart that a key of `Page.second` can tell."""
+
+
+class Page(NamedTuple):
+    """What kernels write of one part of the population, event by event."""
+
+    months: Ints
+    """calendar month of each day from `first_day` on, from 0"""
+    first_day: Ints
+    """(1,) of the brand"""
+    cohorts: Ints
+    """(months, months, 3) by month of first order and months since: active, orders, cents; reported days"""
+    buyers: Ints
+    """(months,) customers by month of first order"""
+    second: Sums
+    """simulated customers by day of the first order (from the first simulated one) · SPAN + days to the second"""
+    journeys: Sums
+    """by path: journeys ended, orders, cents; of simulated consumers, reported days"""
 
 
 @dataclass
@@ -40,11 +61,13 @@ class Ledger:
     scenario : Scenario
     names : list of str  channels in kernel order
     keep_orders : bool  whether order lines are wanted at all
+    parts : int  of the population
     """
 
     scenario: Scenario
     names: list[str]
     keep_orders: bool = True
+    parts: int = 1
     daily: Ints = field(init=False)
     groups: Ints = field(init=False)
     group_unique: Ints = field(init=False)
@@ -53,15 +76,10 @@ class Ledger:
     flows: Ints = field(init=False)
     segments: Ints = field(init=False)
     stock: Ints = field(init=False)
-    months: Ints = field(init=False)
     first_day: int = field(init=False)
-    cohorts: Ints = field(init=False)
-    buyers: Ints = field(init=False)
-    journeys: dict[int, Ints] = field(default_factory=dict)
-    ended: list[NDArray[np.uint32]] = field(default_factory=list)
-    second: dict[tuple[int, int], int] = field(default_factory=dict)
+    pages: list[Page] = field(init=False)
     lines: list[NDArray[np.void]] = field(default_factory=list)
-    returned: list[NDArray[np.void]] = field(default_factory=list)
+    returned: list[tuple[int, Ints]] = field(default_factory=list)
     n_orders: int = 0
     n_lines: int = 0
     halvings: int = 0
@@ -83,10 +101,17 @@ class Ledger:
         start = np.datetime64(horizon.start, "D")
         dates = start + np.arange(self.first_day, horizon.days)
         months = dates.astype("datetime64[M]").astype(np.int64)
-        self.months = months - months[0]
-        n_months = int(self.months[-1]) + 1
-        self.cohorts = np.zeros((n_months, n_months, len(COHORT)), np.int64)
-        self.buyers = np.zeros(n_months, np.int64)
+        months -= months[0]
+        n_months = int(months[-1]) + 1
+        self.pages = [Page(months, np.array([self.first_day]), np.zeros((n_months, n_months, len(COHORT)), np.int64),
+                           np.zeros(n_months, np.int64), empty_sums(1), empty_sums(3)) for _ in range(self.parts)]
+
+    def page(self, part: int, orders: int) -> Page:
+        """The page of a part, with room for so many orders."""
+        page = self.pages[part]
+        self.pages[part] = page = page._replace(second=with_room(page.second, orders),
+                                                journeys=with_room(page.journeys, orders))
+        return page
 
     def reported(self, day: int) -> bool:
         """Whether a day belongs to the reported ones."""
@@ -113,73 +138,51 @@ class Ledger:
         """The books up to the evening before `day`, for a policy to read."""
         partial = copy.copy(self)
         row = day + self.scenario.horizon.warm_up
-        partial.lines, partial.returned, partial.journeys, partial.ended = [], [], {}, []
+        partial.lines, partial.returned = [], []
         books = partial.close()
         books.days = day
         for name in ("daily", "stages", "transitions", "stock"):
             setattr(books, name, getattr(books, name)[:row])
         return books
 
-    def add_journeys(self, ended: NDArray[np.uint32], day: int) -> None:
-        """Journeys that ended without an order; counted together once in a while."""
+    def add_journeys(self, part: int, ended: NDArray[np.uint32], day: int) -> None:
+        """Journeys of a part that ended without an order."""
         if self.reported(day) and ended.size:
-            self.ended.append(ended)
-            if len(self.ended) >= COMPACT_EVERY:
-                self._count_ended()
+            count(self.page(part, ended.size).journeys, ended)
 
-    def _count_ended(self) -> None:
-        if self.ended:
-            self._count(np.concatenate(self.ended), None)
-            self.ended.clear()
+    @property
+    def sample(self) -> np.uint64:
+        """Consumers whose order lines are kept: those whose scrambled number has none of these bits."""
+        return np.uint64((1 << self.halvings) - 1)
 
-    def _count(self, paths: NDArray[np.uint32], paid: Ints | None) -> None:
-        unique, place, counts = np.unique(paths, return_inverse=True, return_counts=True)
-        money = np.zeros(unique.size, np.int64)
-        if paid is not None:
-            np.add.at(money, place, paid)
-        for n, path in enumerate(unique):
-            entry = self.journeys.setdefault(int(path), np.zeros(3, np.int64))
-            entry += (counts[n], 0 if paid is None else counts[n], money[n])
+    def add_orders(self, lines: list[NDArray[np.void]]) -> None:
+        """A day's order lines of sampled consumers, part by part."""
+        self.lines += [part for part in lines if part.size]
+        self.n_lines += sum(part.size for part in lines)
+        while self.n_lines > MOST_LINES:
+            self.halvings += 1
+            self.lines = [part[in_sample(part["consumer"], self.sample)] for part in self.lines]
+            self.n_lines = sum(part.size for part in self.lines)
 
-    def add_orders(self, lines: NDArray[np.void], paths: NDArray[np.uint32], first_days: Ints, day: int) -> None:
-        """The day's filled order lines, with the journeys that led to them. Numbers the lines."""
-        lines["order_id"] = self.n_orders + np.arange(lines.size)
-        lines["weight"] = self.scenario.population.scale
-        self.n_orders += lines.size
-        for first in first_days[(lines["number"] == 2) & (first_days >= -self.scenario.horizon.warm_up)]:
-            cell = (int(first), day - int(first))
-            self.second[cell] = self.second.get(cell, 0) + self.scenario.population.scale
-        if not self.reported(day) or not lines.size:
-            return
-        self._count(paths, lines["price"] * lines["quantity"])
-        if self.keep_orders:
-            kept = lines[_in_sample(lines["consumer"], self.halvings)].copy()
-            self.lines.append(kept)
-            self.n_lines += kept.size
-            while self.n_lines > MOST_LINES:
-                self.halvings += 1
-                self.lines = [part[_in_sample(part["consumer"], self.halvings)] for part in self.lines]
-                self.n_lines = sum(part.size for part in self.lines)
-
-    def add_deliveries(self, parcels: NDArray[np.void]) -> None:
+    def add_deliveries(self, parcels: NDArray[np.void], day: int) -> None:
         """Remember what came back."""
-        self.returned.append(parcels[parcels["returned"] >= 0][["order_id", "returned"]].copy())
+        back = parcels["order_id"][parcels["returned"] > 0]
+        if back.size:
+            self.returned.append((day, back))
 
     def close(self) -> Books:
         """The finished books, channels in the order of the scenario file."""
-        self._count_ended()
         names = list(self.scenario.channels)
         place = np.array([names.index(name) for name in self.names])
-        scale = self.scenario.population.scale
-        paths = np.array(sorted(self.journeys), np.uint32)
-        counts = np.array([self.journeys[int(path)] for path in paths], np.int64).reshape(-1, 3)
-        counts *= scale
-        new_by_day = self.daily[:, :, MEASURE["new_customers"]].sum(axis=1)
-        later = [(born, age, n) for (born, age), n in sorted(self.second.items())]
-        single = new_by_day.copy()
-        for born, _, n in later:
-            single[born + self.scenario.horizon.warm_up] -= n
-        first = [(day - self.scenario.horizon.warm_up, -1, int(n)) for day, n in enumerate(single) if n]
+        warm_up, scale = self.scenario.horizon.warm_up, self.scenario.population.scale
+        paths, counts = items([page.journeys for page in self.pages])
+        keys, pairs = items([page.second for page in self.pages])
+        born, age = keys.astype(np.int64) // SPAN, keys.astype(np.int64) % SPAN
+        single = self.daily[:, :, MEASURE["new_customers"]].sum(axis=1)
+        np.subtract.at(single, born, pairs[:, 0] * scale)
+        days = np.flatnonzero(single)
+        second = np.concatenate([np.stack([days - warm_up, np.full(days.size, -1), single[days]], axis=1),
+                                 np.stack([born - warm_up, age, pairs[:, 0] * scale], axis=1)])
         start = self.scenario.horizon.start + datetime.timedelta(days=self.first_day)
         return Books(
             warm_up=self.scenario.horizon.warm_up, days=self.scenario.horizon.days,
@@ -187,28 +190,39 @@ class Ledger:
             group_unique=_widen(self.group_unique, place, len(names), 1), stages=self.stages,
             transitions=self.transitions,
             flows=_widen(_widen(self.flows, place, len(names), 0), place, len(names), 1),
-            paths=_rename_touches(paths, place), path_counts=counts,
-            cohort_first=start.year * 12 + start.month - 1, buyers=self.buyers, cohorts=self.cohorts,
-            second=np.array(first + later, np.int64).reshape(-1, 3), stock=self.stock, segments=self.segments,
+            paths=_rename_touches(paths.astype(np.uint32), place), path_counts=counts * scale,
+            cohort_first=start.year * 12 + start.month - 1,
+            buyers=sum((page.buyers for page in self.pages), np.zeros_like(self.pages[0].buyers)),
+            cohorts=sum((page.cohorts for page in self.pages), np.zeros_like(self.pages[0].cohorts)),
+            second=second, stock=self.stock, segments=self.segments,
             orders=self._close_orders(place), decisions=self.decisions)
 
     def _close_orders(self, place: Ints) -> NDArray[np.void]:
         orders = np.concatenate(self.lines) if self.lines else np.empty(0, ORDER_DTYPE)
-        orders["weight"] *= 1 << self.halvings
+        orders["weight"] = self.scenario.population.scale << self.halvings
         orders["channel"] = place[orders["channel"]]
         orders["delivered"][orders["delivered"] >= self.scenario.horizon.days] = -1
         if self.returned and orders.size:
-            back = np.concatenate(self.returned)
-            at = np.searchsorted(orders["order_id"], back["order_id"])
-            known = (at < orders.size) & (orders["order_id"][np.minimum(at, orders.size - 1)] == back["order_id"])
-            orders["returned"][at[known]] = back["returned"][known]
+            back = np.concatenate([ids for _, ids in self.returned])
+            days = np.concatenate([np.full(ids.size, day) for day, ids in self.returned])
+            at = np.searchsorted(orders["order_id"], back)
+            known = (at < orders.size) & (orders["order_id"][np.minimum(at, orders.size - 1)] == back)
+            orders["returned"][at[known]] = days[known]
         return orders
 
 
-def _in_sample(consumer: Ints, halvings: int) -> NDArray[np.bool_]:
-    """Whether a consumer's orders are kept after so many halvings of the sample."""
-    scrambled = (consumer.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(40)
-    kept: NDArray[np.bool_] = (scrambled & np.uint64((1 << halvings) - 1)) == 0
+@formula
+def scrambled(consumer):
+    """A consumer's number, scrambled: its bits decide who is in a sample."""
+    return (np.uint64(consumer) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(40)
+
+
+@kernel
+def in_sample(consumers, sample):
+    """Whether consumers are kept in the sample: bool (n,)."""
+    kept = np.empty(consumers.size, np.bool_)
+    for n in range(consumers.size):
+        kept[n] = scrambled(consumers[n]) & sample == np.uint64(0)
     return kept
 
 

@@ -12,11 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omnisim.compiled import formula, kernel, melted
+from omnisim.processor import bits_of, from_bits
 
 LN2_HIGH = 0.6931471803691238
 LN2_LOW = 1.9082149292705877e-10
+MANTISSA = (1 << 52) - 1
 STEPS = 64
 OCTAVES = 40
+
+
+@formula
+def _power_of_two(k: int) -> float:
+    """2^k for -1023 < k < 1024."""
+    power: float = from_bits((k + 1023) << 52)
+    return power
 
 
 @formula
@@ -34,7 +43,7 @@ def exp(x: float) -> float:
     middle = (1 / 24 + r * (1 / 120)) + r2 * (1 / 720 + r * (1 / 5040))
     high = (1 / 40320 + r * (1 / 362880)) + r2 * (1 / 3628800 + r * (1 / 39916800))
     top = 1 / 479001600 + r * (1 / 6227020800)
-    return math.ldexp((low + r4 * middle) + (r4 * r4) * (high + r4 * top), int(k))
+    return ((low + r4 * middle) + (r4 * r4) * (high + r4 * top)) * _power_of_two(int(k))
 
 
 @formula
@@ -203,9 +212,11 @@ def quantile(table, u):
     tail = u if side == 0 else 1.0 - u
     if tail <= 0.0:
         return table[side, OCTAVES * STEPS]
-    m, k = math.frexp(tail)  # tail = m 2^k with m in [1/2, 1)
-    if m == 0.5:
-        m, k = 1.0, k - 1
+    # tail = m 2^k with m in (1/2, 1]
+    bits = bits_of(tail) - 1
+    k = (bits >> 52) - 1022
+    m = from_bits((bits & MANTISSA) | (np.int64(1022) << 52))
+    m += 1.1102230246251565e-16
     octave = -k - 1
     place = (1.0 - m) * 2.0 * STEPS
     if octave >= OCTAVES:

@@ -6,7 +6,7 @@ Each day, SimPy's clock calls in this order:
 2. 06:00 review, if due: the policy sees its own tables up to yesterday and may change the plan
 3. 08:00 the market: renewal, news from others, time-outs, exposures, interest, visits, consultations, purchase
    decisions, repurchase needs
-4. 20:00 settlement: stock is given out in the order (minute, keyed hash, consumer); what is short is lost
+4. 20:00 settlement: scarce stock is given out in the order (minute, keyed hash, consumer); what is short is lost
 5. 21:00 parcels arrive, some come back; membership, seats, links passed on, advocates
 6. 22:00 replenishment up to the base stock
 7. 24:00 the books are closed for the day
@@ -27,7 +27,6 @@ from numpy.typing import NDArray
 
 from omnisim.books import MEASURE, Books
 from omnisim.ledger import Ledger
-from omnisim.market import orders
 from omnisim.market.day import TODAY, Today
 from omnisim.market.market import Demand, Market, open_market, split_population
 from omnisim.market.reach import Bought, buy
@@ -78,14 +77,14 @@ def open_world(scenario: Scenario, seed: int, replication: int = 0, *, parts: in
     market = open_market(scenario, seed, replication, split, looseness=looseness, pool=pool)
     supply = scenario.supply
     level = np.array([product.base_stock for product in scenario.products.values()], np.int64)
-    ledger = Ledger(scenario, active_channels(scenario), orders == "auto")
-    people, first = market.consumers.people, ledger.first_day
+    ledger = Ledger(scenario, active_channels(scenario), orders == "auto", len(split))
+    people, page = market.consumers.people, ledger.pages[0]
     past = people["first_day"][people["orders"] > 0].astype(np.int64)
-    ledger.buyers += np.bincount(ledger.months[np.maximum(past - first, 0)],
-                                 minlength=ledger.buyers.size) * market.rules["scale"]
+    page.buyers[:] += np.bincount(page.months[np.maximum(past - ledger.first_day, 0)],
+                                  minlength=page.buyers.size) * market.rules["scale"]
     ledger.segments[:, 0] = np.bincount(people["segment"], minlength=len(ledger.segments)) * market.rules["scale"]
-    return World(scenario, market, Warehouse(level, supply.lead_time, supply.moq, supply.unlimited), Fulfilment(),
-                 ledger, -scenario.horizon.warm_up)
+    return World(scenario, market, Warehouse(level, supply.lead_time, supply.moq, supply.unlimited),
+                 Fulfilment([{} for _ in split]), ledger, -scenario.horizon.warm_up)
 
 
 class Run:
@@ -155,7 +154,8 @@ class Run:
             media[market.rules["community"]] = 0  # buys rewarded shares instead, see step 5
         self.bought = buy(market.media, media, market.searches)
         self.demand, ended = market.live(self._today(day), self.pool)
-        self.world.ledger.add_journeys(ended, day)
+        for part, paths in enumerate(ended):
+            self.world.ledger.add_journeys(part, paths, day)
 
     def _today(self, day: int) -> Today:
         service, market = self.scenario.service, self.world.market
@@ -178,27 +178,26 @@ class Run:
         return today
 
     def settle(self, day: int) -> None:
-        """Step 4."""
-        world, market, demand = self.world, self.world.market, self.demand
-        ledger = world.ledger
-        filled = world.warehouse.serve(demand.sku, demand.units)
-        lines = orders.empty_lines(demand.sku.size)
-        news = np.empty((demand.sku.size * market.rules["invitations"], 3), np.int64)
-        # cohorts count reported days only
-        cohorts = ledger.cohorts if day >= 0 else np.zeros_like(ledger.cohorts)
-        n, n_news, paths, first_days = orders.book_orders(
-            market.consumers, market.rules, market.today, market.counts, demand.requests, demand.sku, demand.quantity,
-            filled, ledger.months, ledger.first_day, cohorts, ledger.buyers, lines, news)
-        market.hear(news[:n_news])
-        ledger.add_orders(lines[:n], paths[:n], first_days[:n], day)
-        world.fulfilment.ship(lines[:n])
+        """Step 4: who gets the last unit matters, and is looked into, only where stock is short."""
+        world, demand = self.world, self.demand
+        if world.warehouse.suffices(demand.units):
+            world.warehouse.serve_all(demand.units)
+            filled = [np.ones(part.size, np.bool_) for part in demand.parts]
+        else:
+            order, sku, units = demand.in_order()
+            decided = np.empty(order.size, np.bool_)
+            decided[order] = world.warehouse.serve(sku, units)
+            filled = demand.by_part(decided)
+        for part, (parcels, starts) in enumerate(world.market.settle(demand, filled, world.ledger, self.pool)):
+            world.fulfilment.ship(part, parcels, starts, day)
 
     def after_sales(self, day: int) -> None:
         """Step 5."""
         world, market = self.world, self.world.market
         parcels = world.fulfilment.arrive(day)
-        restocked = market.deliver(parcels, len(self.skus))
-        world.ledger.add_deliveries(parcels)
+        restocked = market.deliver(parcels, self.pool)
+        for batch in (batch for part in parcels for batch in part):
+            world.ledger.add_deliveries(batch, day)
         world.warehouse.take_back(restocked, day + self.scenario.supply.restock_days)
         if market.rules["community"] >= 0:
             market.meet_in_groups(int(self.budget[market.rules["community"]]))

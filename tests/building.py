@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
+from omnisim.market.consumers import Consumers
 from omnisim.plan import Plan
 from omnisim.scenario.model import Scenario
 from omnisim.simulation import Run, World
@@ -67,6 +70,11 @@ def live(world: World, days: int, plan: Plan | None = None) -> World:
     """Let a world live on for some days, on one thread."""
     Run(world, plan or Plan(), None, None, None).advance(world.day + days)
     return world
+
+
+def users(consumers: Consumers, k: int) -> np.ndarray:
+    """Who uses channel k: bool (consumers,)."""
+    return np.unpackbits(consumers.users[k].view(np.uint8), bitorder="little")[:consumers.people.size].astype(bool)
 
 
 def within(successes: float, trials: float, share: float) -> bool:

@@ -32,8 +32,9 @@ LAYERS = (  # a room may import from the rows below its own, and from itself
     {"response", "books"},
     {"plan"},
     {"scenario"},
-    {"streams"},
+    {"streams", "sums"},
     {"portable"},
+    {"processor"},  # what compiled code asks of it
     {"compiled"},
     {"vocabulary"},
     {"errors"},

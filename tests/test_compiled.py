@@ -12,7 +12,7 @@ from omnisim.supply import warehouse
 
 
 def test_every_kernel_carries_the_digest_of_all_sources() -> None:
-    for kernel in (journey.live_a_day, visits.visit, warehouse.settle):
+    for kernel in (journey.live_a_day, visits.make_visits, warehouse.settle):
         assert kernel._cache._cache_file._source_stamp == compiled.STAMP
 
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from building import channel, live, scenario, small_brand, within
+from building import channel, live, scenario, small_brand, users, within
 from scipy import special, stats
 
 from omnisim.books import MEASURE, ORIGINS, SEGMENT, Books
@@ -51,10 +51,10 @@ def test_every_day_stages_are_those_of_the_people_and_change_by_the_transitions_
         np.testing.assert_array_equal(row, np.bincount(world.market.consumers.people["stage"], minlength=16))
         moves = world.ledger.transitions[world.day - 1 + 20].copy()
         moves[TRANSITIONS.index(next(t for t in TRANSITIONS if t.id == "t26"))] = 0  # its mover stays an advocate
-        change = np.bincount(target, moves, 16) - np.bincount(source, moves, 16) + world.market.counts["renewed"]
+        change = np.bincount(target, moves, 16) - np.bincount(source, moves, 16) + world.market.counts[0]["renewed"]
         np.testing.assert_array_equal(row, before + change)
-        assert world.market.counts["renewed"].sum() == 0
-        renewed += int(-world.market.counts["renewed"][1:].sum())
+        assert world.market.counts[0]["renewed"].sum() == 0
+        renewed += int(-world.market.counts[0]["renewed"][1:].sum())
         before = row.copy()
     assert renewed > 0
 
@@ -166,7 +166,7 @@ def test_direct_visits_follow_their_hazard_and_the_season() -> None:
     s = scenario(horizon={"days": 31, "warm_up": 0}, population=ALIKE | {"affinity_shape": 50.0}, calendar=calendar,
                  channels={"shop": channel(direct=0.02), "store": channel(direct=0.02)}, brand=NOBODY)
     visits = simulate(s).daily[:, :, MEASURE["visits"]]
-    theta = open_world(s, 1).market.consumers.affinity.astype(float)
+    theta = open_world(s, 1).market.consumers.people["affinity"].astype(float)
 
     def expect(weight: float) -> float:
         return float(-np.expm1(-weight * 0.02 * theta).mean())
@@ -321,8 +321,8 @@ def test_segments_have_their_shares_and_habits() -> None:
             found = (segment == k).sum()
             assert abs(found - n * share) <= 3 * math.sqrt(n * share * (1 - share))
             spread = affinity / 1.2 * math.sqrt(1 / 0.3 / found)
-            assert abs(c.affinity[segment == k].mean() - affinity / 1.2) < 4 * spread
-            assert within((c.uses[segment == k] & 1).sum(), found, uses)
+            assert abs(c.people["affinity"][segment == k].mean() - affinity / 1.2) < 4 * spread
+            assert within(users(c, 0)[segment == k].sum(), found, uses)
     books = simulate(s)
     assert books.segments[:, SEGMENT.index("consumers")].sum() == n
 

@@ -142,7 +142,7 @@ def check_people(s: Scenario, world: World) -> None:
     assert not (alive & ~customer).any() and not (member & ~customer).any()
     assert ((people["orders"] > 0) == customer).all()
     assert (people["first_day"][customer] <= people["order_day"][customer]).all()
-    assert not (world.market.consumers.need[~alive] > 0).any()
+    assert not (world.market.consumers.need[:alive.size][~alive] > 0).any()
     taken = int(world.market.seats.taken[0])
     assert seat.sum() == taken and seat[world.market.seats.holders[:taken]].all()
     tally = world.ledger.daily.sum(axis=1)

@@ -8,9 +8,8 @@ from building import channel, live, scenario, small_brand
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnisim.books import MEASURE, ORDER_DTYPE, STOCK, Books
-from omnisim.market.day import CHANNEL, CONSUMER, MINUTE, ORDINAL
-from omnisim.market.orders import settlement_keys
+from omnisim.books import MEASURE, PARCEL, STOCK, Books
+from omnisim.market.orders import settlement_keys, sort_by_arrival
 from omnisim.plan import Plan
 from omnisim.simulation import open_world, simulate
 from omnisim.supply.fulfilment import Fulfilment
@@ -65,7 +64,8 @@ def test_demands_are_served_whole_in_their_order() -> None:
 
 def test_unlimited_stock_serves_everything_and_orders_nothing() -> None:
     house = Warehouse(ints(3), 7, 1, True)
-    assert house.serve(ints(0, 0), ints(1000, 5)).all()
+    assert house.suffices(ints(1005))
+    house.serve_all(ints(1005))
     house.order(0)
     row = house.close()
     assert row[0, [ON_HAND, ON_ORDER, DEMAND, FILLED, LOST]].tolist() == [0, 0, 1005, 1005, 0]
@@ -89,15 +89,26 @@ def test_less_than_the_smallest_order_waits() -> None:
 
 
 def test_parcels_arrive_on_their_day_in_the_order_they_were_sent() -> None:
-    lines = np.zeros(4, ORDER_DTYPE)
-    lines["order_id"], lines["delivered"] = [0, 1, 2, 3], [5, 4, 5, 5]
-    way = Fulfilment()
-    way.ship(lines[:2])
-    way.ship(lines[2:])
-    assert way.arrive(3).size == 0
-    assert way.arrive(4)["order_id"].tolist() == [1]
-    assert way.arrive(5)["order_id"].tolist() == [0, 2, 3]
-    assert way.arrive(5).size == 0
+    parcels = np.zeros(4, PARCEL)
+    parcels["order_id"], parcels["arrives"] = [0, 1, 2, 3], [5, 4, 5, 5]
+    way = Fulfilment([{}, {}])
+    by_arrival = np.empty(4, PARCEL)
+    starts = sort_by_arrival(parcels, 3, by_arrival)
+    way.ship(1, by_arrival, starts, 3)
+    way.ship(1, by_arrival, starts, 3)
+    assert way.arrive(3) == [[], []]
+    nobody, batches = way.arrive(4)
+    assert nobody == [] and [batch["order_id"].tolist() for batch in batches] == [[1], [1]]
+    assert [batch["order_id"].tolist() for batch in way.arrive(5)[1]] == [[0, 2, 3], [0, 2, 3]]
+    assert way.arrive(5) == [[], []]
+
+
+def test_stock_that_suffices_is_given_out_without_looking_at_the_order() -> None:
+    house, other = Warehouse(ints(10, 5), 2, 1, False), Warehouse(ints(10, 5), 2, 1, False)
+    assert house.suffices(ints(10, 5)) and not house.suffices(ints(11, 0))
+    house.serve_all(ints(7, 5))
+    assert other.serve(ints(0, 1, 0), ints(3, 5, 4)).all()
+    np.testing.assert_array_equal(house.close(), other.close())
 
 
 # in a run
@@ -163,20 +174,20 @@ def test_scarce_stock_goes_to_the_earliest_minutes_then_by_a_keyed_hash() -> Non
 
     def watch(*args: object) -> object:
         found = lived(*args)
-        asked.append(found[0].requests)
+        asked.append(np.concatenate(found[0].parts))
         return found
 
     world.market.live = watch
     live(world, 1)
-    requests = asked[0]
-    assert requests.shape[0] > 1_000 and np.unique(requests[:, MINUTE]).size < requests.shape[0]
-    keys = settlement_keys(world.market.rules, requests, 0)
-    rank = sorted(range(len(requests)), key=lambda n: (requests[n, MINUTE], keys[n], requests[n, CONSUMER],
-                                                       requests[n, CHANNEL], requests[n, ORDINAL]))
+    wanted = asked[0]
+    assert wanted.size > 1_000 and np.unique(wanted["minute"]).size < wanted.size
+    keys = settlement_keys(world.market.rules, wanted, 0)
+    rank = sorted(range(wanted.size), key=lambda n: (wanted["minute"][n], keys[n], wanted["consumer"][n],
+                                                     wanted["ordinal"][n]))
     orders = world.ledger.close().orders
-    assert orders["consumer"].tolist() == requests[rank[:10], CONSUMER].tolist()
-    assert (np.diff(orders["minute"]) >= 0).all()
-    assert world.ledger.daily[0, 0, MEASURE["lost_orders"]] == requests.shape[0] - 10
+    assert set(orders["consumer"].tolist()) == set(wanted["consumer"][rank[:10]].tolist())
+    assert orders["minute"].max() <= wanted["minute"][rank[10:]].min()
+    assert world.ledger.daily[0, 0, MEASURE["lost_orders"]] == wanted.size - 10
 
 
 def test_more_stock_never_loses_more_orders_of_the_same_demand() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from building import channel, scenario
+from building import channel, scenario, users
 from scipy import optimize, special, stats
 
 from omnisim import simulation
@@ -46,9 +46,9 @@ def refit(books, n: int) -> dict[str, float]:
 
 def test_bgnbd_refit_recovers_the_parameters_within_ten_percent() -> None:
     n = 200_000
-    found = refit(simulation.simulate(customers_only(n), seed=3), n)
-    for name, true in REPURCHASE.items():
-        assert found[name] == pytest.approx(true, rel=0.10), found
+    found = [refit(simulation.simulate(customers_only(n), seed=seed), n) for seed in range(3, 7)]
+    for name, true in REPURCHASE.items():  # one year of one seed leaves 8 % of luck on the lapse parameters
+        assert stats.gmean([one[name] for one in found]) == pytest.approx(true, rel=0.10), found
 
 
 def test_repeat_share_matches_bgnbd() -> None:
@@ -86,7 +86,7 @@ def test_exposures_match_their_expectation() -> None:
     s = scenario(channels={"shop": channel(budget=60.0)}, horizon={"days": 30, "warm_up": 0})
     books = simulation.simulate(s, seed=2)
     market = open_market(s, 2, 0, [(0, s.population.size)])
-    theta = market.consumers.affinity.astype(float)
+    theta = market.consumers.people["affinity"].astype(float)
     p = -np.expm1(-2000.0 / theta.sum() * theta)
     seen = books.daily[:, 0, MEASURE["impressions"]]
     assert abs(seen.mean() - p.sum()) < 4 * np.sqrt((p * (1 - p)).sum() / seen.size)
@@ -95,7 +95,7 @@ def test_exposures_match_their_expectation() -> None:
 
 def test_affinity_is_gamma_with_mean_one() -> None:
     market = open_market(scenario(population={"size": 100_000, "renewal": 0.0}), 1, 0, [(0, 100_000)])
-    theta = market.consumers.affinity.astype(float)
+    theta = market.consumers.people["affinity"].astype(float)
     assert theta.mean() == pytest.approx(1.0, abs=2e-3)
     assert stats.kstest(theta[:20_000], stats.gamma(0.3, scale=1 / 0.3).cdf).statistic < 0.005
 
@@ -103,8 +103,8 @@ def test_affinity_is_gamma_with_mean_one() -> None:
 def test_platform_use_has_its_reach_and_correlation() -> None:
     s = scenario(population={"size": 200_000, "overlap": 0.6, "renewal": 0.0},
                  channels={"a": channel(reach=0.45), "b": channel(reach=0.45)})
-    uses = open_market(s, 1, 0, [(0, 200_000)]).consumers.uses
-    a, b = (uses & 1).astype(float), (uses >> 1 & 1).astype(float)
+    c = open_market(s, 1, 0, [(0, 200_000)]).consumers
+    a, b = (users(c, k).astype(float) for k in range(2))
     assert a.mean() == pytest.approx(0.45, abs=0.005)
     assert np.corrcoef(a, b)[0, 1] == pytest.approx(0.6, abs=0.01)
 

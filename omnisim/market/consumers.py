@@ -1,11 +1,12 @@
 """The consumers as a structure of arrays, and how they stand before the first day.
 
-About 40 bytes a consumer and four more for each channel. Nothing that can be recomputed from a keyed draw is
+Forty bytes a consumer and a little more than four for each channel. Nothing that can be recomputed from a keyed draw is
 stored: a consumer's own purchase rate, lapse probability and neighbours come from their key when they are needed.
 """
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -14,11 +15,14 @@ from numpy.typing import NDArray
 from omnisim.compiled import inner, kernel, melted
 from omnisim.market.rules import Rules
 from omnisim.portable import log, quantile
-from omnisim.streams import neighbour, spread, unit, words
+from omnisim.processor import LANES
+from omnisim.streams import CHUNK, neighbour, spread, unit, words
 from omnisim.vocabulary import STATE_INDEX
 
 NEVER = -32768
 """Day of something that has not happened; also a time-out that will not come."""
+
+FULL16 = 65535
 
 NEIGHBOURS = np.uint64(20)
 """Length of everybody's list of neighbours; invitations, readers and audiences are not longer."""
@@ -36,6 +40,7 @@ assert "".join(STATE_INDEX) == "UEISCKPFBRMDXAZL"
 
 
 PERSON = np.dtype([
+    ("affinity", "f4"),       # how much more than the average a consumer meets and seeks the brand (mean 1)
     ("interest_long", "f4"), ("interest_short", "f4"),
     ("path", "u4"),           # touches since the last order, five bits each, the newest lowest
     ("interest_day", "i2"),   # day on which interest was last written; it decays from there when it is read
@@ -47,18 +52,26 @@ PERSON = np.dtype([
     ("home", "u1"),           # channel of the last order
     ("padding", "u1", 3),
 ])
-"""What is read together when something happens to a consumer: 28 bytes, half a cache line."""
+"""What is read together when something happens to a consumer: 32 bytes, half a cache line."""
+
+
+CACHE_LINE = 64
 
 
 class Consumers(NamedTuple):
-    """The population, n consumers; what is scanned every day lies in arrays of its own."""
+    """The population, n consumers; what is scanned every day lies in arrays of its own.
+
+    What is scanned has room for whole chunks; beyond the population nobody is met.
+    """
 
     people: NDArray[np.void]
     """PERSON (n,)"""
-    affinity: NDArray[np.float32]
-    """(n,) how much more than the average a consumer meets and seeks the brand (mean 1)"""
-    uses: NDArray[np.uint32]
-    """(n,) one bit a channel: whether the consumer uses it"""
+    affinity: NDArray[np.uint16]
+    """(n,) upper bound of affinity, in 1/grain"""
+    grain: NDArray[np.float64]
+    """(1,) as fine as the largest affinity allows"""
+    users: NDArray[np.uint64]
+    """(channels, n / 64) one bit a consumer: whether the consumer uses the channel"""
     due: NDArray[np.int16]
     """(n,) day on which the stage times out"""
     need: NDArray[np.uint16]
@@ -70,25 +83,50 @@ class Consumers(NamedTuple):
     bound: NDArray[np.uint16]
     """(channels, n) upper bound of the hazard of a visit without interest, in 1/65536; 0 where a channel is not used"""
 
+    def __deepcopy__(self, memo: dict[int, object]) -> Consumers:
+        """A copy whose records lie within cache lines, as these do."""
+        people = _aligned(self.people.size)
+        people[:] = self.people
+        return self._replace(people=people, **{name: getattr(self, name).copy() for name in self._fields[1:]})
 
-def allocate(n: int, channels: int) -> Consumers:
-    """Room for n consumers whom nobody has met."""
-    people = np.zeros(n, PERSON)
+
+def _aligned(n: int) -> NDArray[np.void]:
+    """PERSON (n,), all zero, two to a cache line."""
+    room = np.zeros(n * PERSON.itemsize + CACHE_LINE, np.uint8)
+    start = -room.ctypes.data % CACHE_LINE
+    return room[start:start + n * PERSON.itemsize].view(PERSON)
+
+
+def allocate(n: int, channels: int, most: float) -> Consumers:
+    """Room for n consumers whom nobody has met, none of an affinity above `most`."""
+    people = _aligned(n)
+    last = np.full((n, channels), NEVER, np.int16)
+    n = -(-n // CHUNK) * CHUNK
     for name in ("interest_day", "touched", "first_day", "order_day"):
         people[name] = NEVER
-    return Consumers(people, np.zeros(n, np.float32), np.zeros(n, np.uint32), np.full(n, NEVER, np.int16),
-                     np.zeros(n, np.uint16), np.zeros(n, np.uint16), np.full((n, channels), NEVER, np.int16),
+    return Consumers(people, np.zeros(n, np.uint16), np.array([(FULL16 - 2) / max(most, 1e-9)]),
+                     np.zeros((channels, n // LANES), np.uint64), np.full(n, NEVER, np.int16),
+                     np.zeros(n, np.uint16), np.zeros(n, np.uint16), last,
                      np.zeros((channels, n), np.uint16))
 
 
 @melted
 def ceil16(hazard):
-    """A hazard as an upper bound in 1/65536, at most 65535 (which always hits)."""
+    """A hazard as an upper bound in 1/65536, at most 65535 (which always hits); 0 only for none at all.
+
+    One more than needed, so that no bound above 0 is 1: a scan may then make everything above 0 a candidate.
+    """
     if hazard <= 0.0:
         return np.uint16(0)
     if hazard >= 1.0:  # a larger number need not fit an integer
-        return np.uint16(65535)
-    return np.uint16(min(65535.0, np.float64(np.int64(hazard * 65536.0) + 1)))
+        return np.uint16(FULL16)
+    return np.uint16(min(65535.0, np.float64(np.int64(hazard * 65536.0) + 2)))
+
+
+@melted
+def uses(c: Consumers, i, k):
+    """Whether consumer i uses channel k."""
+    return (c.users[k, i // LANES] >> np.uint64(i % LANES)) & np.uint64(1) != np.uint64(0)
 
 
 @inner
@@ -120,15 +158,15 @@ def settle_in(c: Consumers, r: Rules, low, high):
         while s < r.segments - 1 and u > r.segment_edges[s]:
             s += 1
         c.people[i].segment = s
-        c.affinity[i] = quantile(r.affinity_quantiles, spread(r.key_affinity, i)) * r.affinity_scale[s]
+        affinity = quantile(r.affinity_quantiles, spread(r.key_affinity, i)) * r.affinity_scale[s]
+        c.people[i].affinity = affinity
+        c.affinity[i] = min(65535.0, math.floor(np.float64(c.people[i].affinity) * c.grain[0]) + 2.0)
         common = unit(w1)
-        uses = np.uint32(0)
         for k in range(n_channels):
             v0, v1, _, _ = words(r.key_reach[k], i, 0, 1)
             if (common if unit(v0) < r.overlap else unit(v1)) < r.reach[s, k]:
-                uses |= np.uint32(1) << np.uint32(k)
-                c.bound[k, i] = ceil16(r.direct[k] * c.affinity[i])
-        c.uses[i] = uses
+                c.users[k, i // LANES] |= np.uint64(1) << np.uint64(i % LANES)
+                c.bound[k, i] = ceil16(r.direct[k] * c.people[i].affinity)
         if unit(w2) < r.past_customers:
             _live_until_today(c, r, i, unit(w3))
 
@@ -158,14 +196,14 @@ def _live_until_today(c: Consumers, r: Rules, i, u):
     p.order_day = max(-32000, r.first_day + np.int64(np.floor(t)))
     p.flags |= CUSTOMER | (ALIVE if alive else 0)
     w0, w1, _, _ = words(r.key_person, i, 0, 0)
-    p.home = pick_channel(r, c.uses[i], unit(w0))
+    p.home = pick_channel(c, r, i, unit(w0))
     if unit(w1) < r.past_members:
         p.flags |= MEMBER
     if alive:
         lift_need(c, r, i)
     for k in range(r.channels):
-        if r.follow[k] > 0.0 and (c.uses[i] >> np.uint32(k)) & np.uint32(1):
-            c.bound[k, i] = ceil16(r.direct[k] * c.affinity[i] + r.follow[k])
+        if r.follow[k] > 0.0 and uses(c, i, k):
+            c.bound[k, i] = ceil16(r.direct[k] * p.affinity + r.follow[k])
     silent = r.first_day - np.int64(p.order_day)
     if silent >= r.dormant_after + r.lost_after:
         p.stage = S_L
@@ -192,11 +230,11 @@ def acquaintance(r: Rules, i, start, j):
 
 
 @inner
-def pick_channel(r: Rules, uses, u):
-    """A channel that sells and that the consumer uses, by repeat weight; any that sells if none is used."""
+def pick_channel(c: Consumers, r: Rules, i, u):
+    """A channel that sells and that consumer i uses, by repeat weight; any that sells if none is used."""
     total = 0.0
     for k in range(r.channels):
-        if (uses >> np.uint32(k)) & np.uint32(1):
+        if uses(c, i, k):
             total += r.repeat_weight[k]
     everywhere = total <= 0.0
     if everywhere:
@@ -205,7 +243,7 @@ def pick_channel(r: Rules, uses, u):
     left = u * total
     chosen = 0
     for k in range(r.channels):
-        if r.repeat_weight[k] > 0.0 and (everywhere or (uses >> np.uint32(k)) & np.uint32(1)):
+        if r.repeat_weight[k] > 0.0 and (everywhere or uses(c, i, k)):
             chosen = k
             left -= r.repeat_weight[k]
             if left < 0.0:

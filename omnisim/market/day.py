@@ -1,19 +1,67 @@
-"""What a day brings to everybody, what is counted on it, and the log of what consumers ask for."""
+"""What a day brings to everybody, what is counted on it, and what consumers ask for."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from omnisim.books import GROUPS, MEASURES, SEGMENT
 from omnisim.compiled import kernel, melted
-from omnisim.market.rules import CHANNELS, FLOWS, SEGMENTS, Rules
+from omnisim.market.consumers import Consumers
+from omnisim.market.rules import CHANNELS, FLOWS, SEGMENTS, SKUS, Rules
+from omnisim.processor import prefetch
+from omnisim.streams import CHUNK
 
-KIND, CONSUMER, CHANNEL, MINUTE, ORIGIN, ORDINAL, LED_FROM = range(7)
-"""Columns of the log of what consumers ask for. In an ENDED row, CHANNEL holds the journey."""
-DEMAND, JOIN, SHARE, ENDED = range(4)
-"""Kinds of rows of the log: an order, a seat, a link passed on, a journey that ended without an order."""
+DEMAND = np.dtype([
+    ("consumer", "i8"), ("quantity", "i4"), ("minute", "i2"),
+    ("channel", "u1"), ("origin", "u1"), ("sku", "u1"),
+    ("ordinal", "u1"),                  # tells the needs of one consumer and day apart
+    ("led_from", "i1"),                 # channel that led here, or -1
+    ("padding", "u1", 5),
+])
+"""An order that a consumer wants to place."""
+
+VISIT = np.dtype([("consumer", "i8"), ("channel", "i2"), ("origin", "i2"), ("led_from", "i2"), ("padding", "i2")])
+"""A visit to be made."""
+
+
+class Asked(NamedTuple):
+    """What the consumers of one part ask for on one day, in the order of chunks; the counts say how much is in use."""
+
+    demands: NDArray[np.void]
+    """DEMAND"""
+    joins: NDArray[np.int64]
+    """(…, 2) consumer and minute: who asks for a seat"""
+    shares: NDArray[np.int64]
+    """members who pass a link on"""
+    ended: NDArray[np.uint32]
+    """journeys that ended without an order"""
+
+
+QUEUE = CHUNK
+"""Visits that are made together at most."""
+
+
+class Workspace(NamedTuple):
+    """What the kernels of one part write on while a chunk lives through its day."""
+
+    draws: NDArray[np.uint64]
+    """scan draws of a chunk, four to a word"""
+    hits: NDArray[np.int64]
+    """candidates, decision after decision"""
+    coarse: NDArray[np.uint16]
+    """their scan draws"""
+    fine: NDArray[np.uint64]
+    """(4, CHUNK + 8) further words of candidates"""
+    own: NDArray[np.uint64]
+    """(4, CHUNK + 8) words of their own keys"""
+    visits: NDArray[np.void]
+    """VISIT (QUEUE + 8,)"""
+    drawn: NDArray[np.uint64]
+    """(4, QUEUE + 8) words of the visits"""
+
 
 TODAY = np.dtype([
     ("day", "i8"),
@@ -32,12 +80,14 @@ Today = Any
 
 COUNTS = np.dtype([
     ("scale", "i8"),
-    ("events", "i8"),                   # rows of the log in use
+    ("demands", "i8"), ("joins", "i8"), ("shares", "i8"), ("ended", "i8"),  # rows of `Asked` in use
+    ("queued", "i8"),                   # scratch: visits to be made
     ("tally", "i8", (GROUPS, CHANNELS, len(MEASURES))),
     ("moves", "i8", 39),
     ("renewed", "i8", 16),              # people who left and arrived by renewal, by stage
     ("segments", "i8", (SEGMENTS, len(SEGMENT))),
     ("flows", "i8", (CHANNELS, CHANNELS, 2)),  # visits and orders led from row to column
+    ("units", "i8", SKUS),              # units asked for, by article
     ("todo", "i8", (FLOWS + 1, 3)),     # scratch: visits that a visit leads to
 ])
 """What one part of the population counts on one day."""
@@ -46,24 +96,42 @@ Counts = Any
 
 
 @kernel
-def grown(log, used, needed):
-    """The same log with room for `needed` more rows."""
-    if used + needed <= log.shape[0]:
-        return log
-    bigger = np.empty((2 * log.shape[0] + needed, log.shape[1]), np.int64)
-    for row in range(used):
-        for column in range(log.shape[1]):
-            bigger[row, column] = log[row, column]
+def room(rows, used, needed):
+    """The same rows with room for `needed` more."""
+    if used + needed <= rows.shape[0]:
+        return rows
+    bigger = np.empty(2 * rows.shape[0] + needed, rows.dtype)
+    bigger[:used] = rows[:used]
+    return bigger
+
+
+@kernel
+def room_for_pairs(rows, used, needed):
+    """The same pairs with room for `needed` more."""
+    if used + needed <= rows.shape[0]:
+        return rows
+    bigger = np.empty((2 * rows.shape[0] + needed, 2), np.int64)
+    bigger[:used] = rows[:used]
     return bigger
 
 
 @melted
-def note(counts, log, kind, i, k, minute, origin, ordinal, led_from):
-    """A new row of the log."""
-    row = log[counts.events]
-    row[KIND], row[CONSUMER], row[CHANNEL], row[MINUTE] = kind, i, k, minute
-    row[ORIGIN], row[ORDINAL], row[LED_FROM] = origin, ordinal, led_from
-    counts.events += 1
+def want(counts, demands, i, k, minute, origin, ordinal, led_from, sku, quantity):
+    """Consumer i wants to order on channel k."""
+    row = demands[counts.demands]
+    row.consumer, row.channel, row.minute, row.origin = i, k, minute, origin
+    row.ordinal, row.led_from, row.sku, row.quantity = ordinal, led_from, sku, quantity
+    counts.demands += 1
+    counts.units[sku] += quantity * counts.scale
+
+
+@melted
+def queue(c: Consumers, counts, visits, i, k, origin, led_from):
+    """Consumer i is going to visit channel k."""
+    prefetch(c.last, i)
+    row = visits[counts.queued]
+    row.consumer, row.channel, row.origin, row.led_from = i, k, origin, led_from
+    counts.queued += 1
 
 
 def empty_counts(rules: Rules) -> Counts:

@@ -2,6 +2,9 @@
 
 `live_a_day` is what a thread runs; it changes the consumers of its part and returns what they asked for. Everything
 scarce (stock, seats) is given out afterwards, over all parts together.
+
+A chunk of consumers lives through the day in stages: each scan finds candidates and asks for their records, which have
+arrived when they are decided; visits are queued and made together.
 """
 
 from __future__ import annotations
@@ -18,14 +21,12 @@ from omnisim.market.consumers import (
     SEAT,
     Consumers,
     pick_channel,
-    purchase_rate,
 )
-from omnisim.market.day import Counts, Today, grown
+from omnisim.market.day import DEMAND, QUEUE, VISIT, Asked, Counts, Today, Workspace, queue, room, room_for_pairs
 from omnisim.market.moves import (
     add_interest,
     bound_of_interest,
     interest_on,
-    lock_intent,
     meet,
     replace,
     time_out,
@@ -44,71 +45,100 @@ from omnisim.market.rules import (
     FROM_SHARE,
     Rules,
 )
-from omnisim.market.scan import compact, scan_affinity, scan_bound, scan_due, scan_interest
-from omnisim.market.visits import ask, frequents, lift_bound, pulls, touch, visit
-from omnisim.portable import exp, happens
+from omnisim.market.scan import scan_affinity, scan_due, scan_needs, scan_visits
+from omnisim.market.visits import ask, frequents, lift_bound, make_visits, pulls, touch
+from omnisim.portable import exp, happens, quantile
 from omnisim.streams import CHUNK, fill, fine_draws, refine, unit, words
 
 IMPRESSIONS, PAID = MEASURE["impressions"], MEASURE["paid_impressions"]
 SHARE_CLICK, INVITATION, ADVOCACY, SCAN = range(4)
 """Kinds of what reaches a consumer from others, the day after: a link passed on, an invitation, a customer's word, and
 the code in a parcel."""
+MOST_NEEDS = 8
+"""Repurchases of one consumer on one day."""
+
+
+def empty_asked() -> Asked:
+    """Room for what a few consumers ask for."""
+    return Asked(np.empty(256, DEMAND), np.empty((256, 2), np.int64), np.empty(256, np.int64), np.empty(256, np.uint32))
 
 
 @melted
-def expose(c: Consumers, r: Rules, t: Today, counts, log, i, k, paid):
+def _expose(c: Consumers, r: Rules, t: Today, counts, asked: Asked, w: Workspace, i, k, paid):
     """Channel k shows the brand to consumer i: interest rises, and with it the searches it may cause."""
     tally = counts.tally[i % GROUPS, k]
     tally[IMPRESSIONS] += counts.scale
-    if paid:
-        tally[PAID] += counts.scale
-    touch(c, counts, log, i, k, t.day)
+    tally[PAID] += counts.scale if paid else 0
+    touch(c, counts, asked, i, k, t.day)
     if r.persuasion[k] > 0.0:
         add_interest(c, r, i, t.day, r.persuasion[k])
     if meet(c, r, counts, i, t.day, paid):
         for f in range(r.seeds):
             if r.seed_source[f] == k:
-                w, _, _, _ = words(r.seed_key[f], i, t.day, 1)
-                if unit(w) < r.seed_rate[f]:
-                    visit(c, r, t, counts, log, i, r.seed_target[f], FROM_SEED, k)
+                word, _, _, _ = words(r.seed_key[f], i, t.day, 1)
+                if unit(word) < r.seed_rate[f]:
+                    queue(c, counts, w.visits, i, r.seed_target[f], FROM_SEED, k)
 
 
 @melted
-def come_unprompted(c: Consumers, r: Rules, t: Today, counts, log, i, k, u, word):
-    """Decide a candidate's visit: hazard w [o θ + follow + s x G + b 2^(-gap/4) + push], probability 1 - e^-h.
+def see_media(c: Consumers, r: Rules, t: Today, counts, asked: Asked, w: Workspace, k, first, n):
+    """Decide the candidates first, … first + n - 1 of channel k's exposures, expose them, and queue who clicks.
 
-    u is the draw, `word` labels the origin (both of `visit` of the channel, level 1). A false alarm tightens the bound
-    and changes nothing else.
+    Draws `exposure` of the channel (level 1: reached, clicks, paid).
     """
-    if c.last[i, k] == t.day or not frequents(c, r, i, k):
-        return
-    x = interest_on(c, r, i, t.day)
-    direct, follow, revisit, push = pulls(c, r, i, k, t.day)
-    search = r.search[k] * x * t.coverage[k]
-    hazard = direct + follow + search + revisit + push
-    if not happens(u, t.weight[k] * hazard):
-        lift_bound(c, r, i, k, t.day)
-        c.keen[i] = bound_of_interest(x)
-        return
-    # which part of the hazard it was: a label
-    place = unit(word) * hazard
-    origin = FROM_PUSH
-    if place < direct:
-        origin = FROM_DIRECT
-    elif place < direct + search:
-        origin = FROM_SEARCH
-    elif place < direct + search + revisit:
-        origin = FROM_REVISIT
-    elif place < direct + search + revisit + follow:
-        origin = FROM_FOLLOW
-    visit(c, r, t, counts, log, i, k, origin, -1)
+    fine_draws(w.fine, w.hits, first, n, t.day, r.key_exposure[k], 1)
+    rate, clicks, paid = t.exposure[k], r.click_share[k] * t.weight[k], t.paid[k]
+    for h in range(n):
+        i = w.hits[first + h]
+        if happens(refine(w.coarse[first + h], w.fine[0, h]), rate * c.people[i].affinity):
+            _expose(c, r, t, counts, asked, w, i, k, unit(w.fine[2, h]) < paid)
+            if unit(w.fine[1, h]) < clicks:
+                queue(c, counts, w.visits, i, k, FROM_IMPRESSION, -1)
+            if counts.queued > QUEUE - 1 - r.seeds:
+                make_visits(c, r, t, counts, asked, w)
 
 
-@inner
-def feel_need(c: Consumers, r: Rules, t: Today, counts, log, i, draw):
+@melted
+def come_unprompted(c: Consumers, r: Rules, t: Today, counts, asked: Asked, w: Workspace, k, first, n):
+    """Decide the candidates first, … first + n - 1 of channel k's unprompted visits, and queue who comes.
+
+    The hazard is w [o θ + follow + s x G + b 2^(-gap/4) + push], its probability 1 - e^-h. Draws `visit` of the channel
+    (level 1: whether, and which part of the hazard it was). A false alarm tightens the bound and changes nothing else.
+    """
+    fine_draws(w.fine, w.hits, first, n, t.day, r.key_visit[k], 1)
+    for h in range(n):
+        i = w.hits[first + h]
+        if c.last[i, k] == t.day or not frequents(c, r, i, k):
+            continue
+        x = interest_on(c, r, i, t.day)
+        direct, follow, revisit, push = pulls(c, r, i, k, t.day)
+        search = r.search[k] * x * t.coverage[k]
+        hazard = direct + follow + search + revisit + push
+        if not happens(refine(w.coarse[first + h], w.fine[0, h]), t.weight[k] * hazard):
+            lift_bound(c, r, i, k, t.day)
+            c.keen[i] = bound_of_interest(x)
+            continue
+        place = unit(w.fine[1, h]) * hazard  # a label only
+        origin = FROM_PUSH
+        if place < direct:
+            origin = FROM_DIRECT
+        elif place < direct + search:
+            origin = FROM_SEARCH
+        elif place < direct + search + revisit:
+            origin = FROM_REVISIT
+        elif place < direct + search + revisit + follow:
+            origin = FROM_FOLLOW
+        queue(c, counts, w.visits, i, k, origin, -1)
+        if counts.queued == QUEUE:
+            make_visits(c, r, t, counts, asked, w)
+
+
+@melted
+def feel_need(c: Consumers, r: Rules, t: Today, counts, asked: Asked, w: Workspace, i, u, own):
     """Decide a candidate's repurchase: a Poisson number of needs at rate λ m, each on a channel of its own.
 
-    m multiplies member, interest, touch and calendar. Draws `need` (level 1: how many; 2 + j: the j-th). Each need
+    λ is the consumer's own (`purchase_rate`, from the word `own`), m multiplies member, interest, touch and calendar.
+    Draws `need` (level 1: how many, as u; 2 + j: the j-th). Each need
     chooses its channel first and is then kept with weight / largest weight, so that no channel moves another's.
     """
     flags = c.people[i].flags
@@ -120,16 +150,14 @@ def feel_need(c: Consumers, r: Rules, t: Today, counts, log, i, draw):
         m *= t.member_factor
     if flags & SEAT:
         m *= (1.0 + r.touch) * t.flash_factor
-    mean = purchase_rate(r, i) * m * t.most
-    w0, _, _, _ = words(r.key_need, i, t.day, 1)
-    u = refine(draw, w0)
+    mean = quantile(r.rate_quantiles, unit(own)) / r.rate_scale * m * t.most
     if not happens(u, mean):
         return
     # the number of needs N ≥ 1 by inversion of the same draw
     needs = 1
     term = mean * exp(-mean)
     total = term
-    while u >= total and needs < 8:
+    while u >= total and needs < MOST_NEEDS:
         needs += 1
         term *= mean / needs
         total += term
@@ -137,67 +165,46 @@ def feel_need(c: Consumers, r: Rules, t: Today, counts, log, i, draw):
         v0, v1, v2, v3 = words(r.key_need, i, t.day, 2 + j)
         k = np.int64(c.people[i].home)
         if unit(v0) >= r.stay or not r.checkout[k]:
-            k = r.community if flags & SEAT and r.checkout[r.community] else np.int64(
-                pick_channel(r, c.uses[i], unit(v1)))
+            k = r.community if flags & SEAT and r.checkout[r.community] else np.int64(pick_channel(c, r, i, unit(v1)))
         if r.checkout[k] and unit(v2) * t.most < t.weight[k]:
-            if c.last[i, k] != t.day:
-                visit(c, r, t, counts, log, i, k, FROM_NEED, -1)
-            else:
-                lock_intent(c, counts, i, t.day, t.member_factor != 1.0, t.flash_factor != 1.0)
-            ask(r, counts, log, i, k, FROM_NEED, v3, j, -1)
+            queue(c, counts, w.visits, i, k, FROM_NEED, -1)
+            ask(r, counts, asked.demands, i, k, t.day, c.people[i].segment, FROM_NEED, v3, j, -1)
 
 
 @inner
-def hear_from_others(c: Consumers, r: Rules, t: Today, counts, log, news):
-    """What reached consumers since yesterday: rows (consumer, kind, channel it comes from)."""
+def hear_from_others(c: Consumers, r: Rules, t: Today, counts, asked: Asked, w: Workspace, news, n, last):
+    """What reached the consumers below `last` since yesterday: rows (consumer, kind, channel it comes from) from n on.
+
+    Returns
+    -------
+    the row to go on from
+    """
     invited = -1
-    for n in range(news.shape[0]):
+    while n < news.shape[0] and news[n, 0] < last:
         i, kind, k = news[n, 0], news[n, 1], news[n, 2]
+        n += 1
         if kind == SHARE_CLICK:
-            visit(c, r, t, counts, log, i, k, FROM_SHARE, -1)
+            queue(c, counts, w.visits, i, k, FROM_SHARE, -1)
         elif kind == INVITATION:
             if i != invited and not c.people[i].flags & CUSTOMER:  # two invitations make one first order
                 invited = i
-                visit(c, r, t, counts, log, i, k, FROM_REFERRAL, -1)
-                w, _, _, _ = words(r.key_refer, i, t.day, 3)
-                ask(r, counts, log, i, k, FROM_REFERRAL, w, 0, -1)
+                queue(c, counts, w.visits, i, k, FROM_REFERRAL, -1)
+                word, _, _, _ = words(r.key_refer, i, t.day, 3)
+                ask(r, counts, asked.demands, i, k, t.day, c.people[i].segment, FROM_REFERRAL, word, 0, -1)
         elif kind == SCAN:
-            visit(c, r, t, counts, log, i, r.community, FROM_LINK, k)
+            queue(c, counts, w.visits, i, r.community, FROM_LINK, k)
         else:
             if r.advocate_persuasion > 0.0:
                 add_interest(c, r, i, t.day, r.advocate_persuasion)
             meet(c, r, counts, i, t.day, False)
-
-
-@melted
-def _decide_exposures(c: Consumers, draws, hits, fine, n, first, rate, reached):
-    """Which candidates are reached, into `reached`; their number.
-
-    Looking at all of them first lets the processor fetch their records from memory side by side.
-    """
-    found = 0
-    seen = 0
-    for h in range(n):
-        i = first + hits[h]
-        seen += c.people[i].stage
-        reached[found] = h
-        found += happens(refine(draws[hits[h]], fine[0, h]), rate * c.affinity[i])
-    reached[n] = seen
-    return found
-
-
-@melted
-def _fetch(c: Consumers, hits, n, first, k):
-    """Touch the records of candidates side by side, as `_decide_exposures` does; the sum keeps the loop alive."""
-    seen = 0
-    for h in range(n):
-        i = first + hits[h]
-        seen += c.people[i].stage + c.last[i, k]
-    hits[n] = seen
+        if counts.queued == QUEUE:
+            make_visits(c, r, t, counts, asked, w)
+    make_visits(c, r, t, counts, asked, w)
+    return n
 
 
 @inner
-def _renew(c: Consumers, r: Rules, counts, low, high, period, day):
+def _renew(c: Consumers, counts, low, high, period, day):
     """Every consumer is replaced once in `period` days, each on a day of its own; seat holders stay."""
     turn = (day + 30000 * period) % period
     first = low + (turn - low % period) % period
@@ -207,70 +214,81 @@ def _renew(c: Consumers, r: Rules, counts, low, high, period, day):
 
 
 @kernel
-def live_a_day(c: Consumers, r: Rules, t: Today, counts: Counts, news, low, high, period):
+def live_a_day(c: Consumers, r: Rules, t: Today, counts: Counts, asked: Asked, news, low, high, period):
     """Consumers low ≤ i < high live through one day.
 
     Parameters
     ----------
     c : Consumers  changed in place, only between low and high
     counts : Counts  added to
+    asked : Asked  overwritten
     news : int64 (n, 3)  what others passed on to consumers of this part: consumer, kind, channel, in order
+    low : int  a multiple of CHUNK
     period : int [day]  renewal period; 0 for none
 
     Returns
     -------
-    log : int64 (rows, 7)  what consumers ask for, in no particular order
+    asked, or a larger one in its place
     """
     channels = r.channels
-    draws = np.empty(CHUNK, np.uint16)
-    flags = np.zeros(CHUNK, np.uint8)
-    hits = np.empty(CHUNK + 8, np.int64)
-    reached = np.empty(CHUNK + 8, np.int64)
-    fine = np.empty((4, CHUNK + 8), np.uint64)
-    log = np.empty((64 + news.shape[0] * 3 * (channels + 1), 7), np.int64)
-    if period > 0:
-        _renew(c, r, counts, low, high, period, t.day)
-    hear_from_others(c, r, t, counts, log, news)
+    w = Workspace(
+        np.empty(CHUNK // 4, np.uint64), np.empty(CHUNK * (channels + 1) + 8, np.int64),
+        np.empty(CHUNK * (channels + 1) + 8, np.uint16), np.empty((4, CHUNK + 8), np.uint64),
+        np.empty((4, CHUNK + 8), np.uint64), np.empty(QUEUE + 8, VISIT), np.empty((4, QUEUE + 8), np.uint64))
+    draws = w.draws.view(np.uint16)
+    starts = np.zeros(channels + 2, np.int64)
+    heard = 0
     for chunk in range(low // CHUNK, (high + CHUNK - 1) // CHUNK):
-        a, b = max(low, chunk * CHUNK), min(high, (chunk + 1) * CHUNK)
-        skip = a - chunk * CHUNK
-        # a consumer may ask for one order a channel and a handful of needs, a seat, and end a journey
-        log = grown(log, counts.events, CHUNK * (channels + 12))
-        scan_due(flags, c.due[a:b], t.day)
-        for h in range(compact(flags, b - a, hits)):
-            time_out(c, r, counts, a + hits[h], t.day)
+        a, b = chunk * CHUNK, min(high, (chunk + 1) * CHUNK)
+        size = b - a
+        # a consumer may ask for one order a channel and a handful of needs, one seat, and end one journey
+        passed_on = news.shape[0] - heard
+        demands = room(asked.demands, counts.demands, CHUNK * (channels + MOST_NEEDS) + passed_on)
+        joins = room_for_pairs(asked.joins, counts.joins, 2 * CHUNK)
+        shares = room(asked.shares, counts.shares, 2 * CHUNK)
+        ended = room(asked.ended, counts.ended, 2 * CHUNK)
+        asked = Asked(demands, joins, shares, ended)
+        if period > 0:
+            _renew(c, counts, a, b, period, t.day)
+        if heard < news.shape[0]:
+            heard = hear_from_others(c, r, t, counts, asked, w, news, heard, b)
+        # who is seen by media, and whose stage times out
+        found = 0
         for k in range(channels):
+            starts[k] = found
             if t.exposure[k] > 0.0:
-                fill(draws, chunk, t.day, r.key_exposure[k])
-                scan_affinity(draws[skip:], flags, c.affinity[a:b], c.uses[a:b], np.uint32(k),
-                              t.exposure[k] * r.looseness)
-                n = compact(flags, b - a, hits)
-                fine_draws(fine, hits, n, a, t.day, r.key_exposure[k])
-                n = _decide_exposures(c, draws[skip:], hits, fine, n, a, t.exposure[k], reached)
-                for h in range(n):
-                    i, place = a + hits[reached[h]], reached[h]
-                    expose(c, r, t, counts, log, i, k, unit(fine[2, place]) < t.paid[k])
-                    if unit(fine[1, place]) < r.click_share[k] * t.weight[k]:
-                        visit(c, r, t, counts, log, i, k, FROM_IMPRESSION, -1)
+                fill(w.draws, chunk, t.day, r.key_exposure[k])
+                found = scan_affinity(c, k, a, size, t.exposure[k] * r.looseness, draws, w.hits, w.coarse, found)
+        starts[channels] = found
+        found = scan_due(c, a, size, t.day, draws, w.hits, w.coarse, found)
+        for h in range(starts[channels], found):
+            time_out(c, r, counts, w.hits[h], t.day)
         for k in range(channels):
+            see_media(c, r, t, counts, asked, w, k, starts[k], starts[k + 1] - starts[k])
+        make_visits(c, r, t, counts, asked, w)
+        # who comes unprompted, and who needs something again
+        found = 0
+        for k in range(channels):
+            starts[k] = found
             if r.attracts[k] and t.weight[k] > 0.0:
-                fill(draws, chunk, t.day, r.key_visit[k])
+                fill(w.draws, chunk, t.day, r.key_visit[k])
                 factor = t.weight[k] * r.looseness
-                if r.search[k] > 0.0:
-                    scan_interest(draws[skip:], flags, c.bound[k, a:b], factor, c.keen[a:b],
-                                  factor * r.search[k] * t.coverage[k])
-                else:
-                    scan_bound(draws[skip:], flags, c.bound[k, a:b], factor)
-                n = compact(flags, b - a, hits)
-                fine_draws(fine, hits, n, a, t.day, r.key_visit[k])
-                _fetch(c, hits, n, a, k)
-                for h in range(n):
-                    come_unprompted(c, r, t, counts, log, a + hits[h], k, refine(draws[skip + hits[h]], fine[0, h]),
-                                    fine[1, h])
+                found = scan_visits(c, k, a, size, factor, factor * r.search[k] * t.coverage[k], draws, w.hits,
+                                    w.coarse, found)
+        starts[channels] = found
         if r.repeats and t.most > 0.0:
-            fill(draws, chunk, t.day, r.key_need)
-            scan_bound(draws[skip:], flags, c.need[a:b],
-                       t.most * max(1.0, t.member_factor) * max(1.0, t.flash_factor) * r.looseness)
-            for h in range(compact(flags, b - a, hits)):
-                feel_need(c, r, t, counts, log, a + hits[h], draws[skip + hits[h]])
-    return log[:counts.events]
+            fill(w.draws, chunk, t.day, r.key_need)
+            found = scan_needs(c, a, size, t.most * max(1.0, t.member_factor) * max(1.0, t.flash_factor) * r.looseness,
+                               draws, w.hits, w.coarse, found)
+        for k in range(channels):
+            come_unprompted(c, r, t, counts, asked, w, k, starts[k], starts[k + 1] - starts[k])
+        first, n = starts[channels], found - starts[channels]
+        fine_draws(w.fine, w.hits, first, n, t.day, r.key_need, 1)
+        fine_draws(w.own, w.hits, first, n, 0, r.key_person, 2)
+        for h in range(n):
+            u = refine(w.coarse[first + h], w.fine[0, h])
+            feel_need(c, r, t, counts, asked, w, w.hits[first + h], u, w.own[0, h])
+            if counts.queued > QUEUE - MOST_NEEDS:
+                make_visits(c, r, t, counts, asked, w)
+        make_visits(c, r, t, counts, asked, w)
+    return asked

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from omnisim.books import MEASURE
-from omnisim.market import community, journey, orders
+from omnisim.books import MEASURE, ORDER_DTYPE, PARCEL
+from omnisim.ledger import Ledger, Page
+from omnisim.market import community, day, journey, orders
 from omnisim.market.consumers import ALIVE, NEVER, S_B, S_D, S_M, S_X, SEAT, Consumers, allocate, settle_in
-from omnisim.market.day import (
-    CHANNEL,
-    CONSUMER,
-    DEMAND,
-    ENDED,
-    JOIN,
-    KIND,
-    MINUTE,
-    ORDINAL,
-    SHARE,
-    Counts,
-    Today,
-    empty_counts,
-)
+from omnisim.market.day import Asked, Counts, Today, empty_counts
 from omnisim.market.moves import SOURCE, TARGET
 from omnisim.market.reach import Media, open_media, sum_affinity
 from omnisim.market.rules import Rules, active_channels, compile_rules
@@ -35,24 +23,47 @@ from omnisim.scenario.model import Scenario
 from omnisim.streams import CHUNK, hashes
 
 Ints = NDArray[np.int64]
+T = TypeVar("T")
 SEARCHES, CONSULTATIONS = MEASURE["searches"], MEASURE["consultations"]
+
+
+NOBODY = np.empty((0, 3), np.int64)
+FEW = 2_000
+"""Rows that one thread works through before a second one is worth waking."""
 
 
 @dataclass
 class Demand:
-    """What consumers want to buy today, in order of settlement.
+    """What consumers want to buy today, part by part.
 
     Parameters
     ----------
-    requests : int64 (n, 7)  rows of the log, see `journey`
-    sku, quantity : int64 (n,)  article, and units by simulated consumer
-    units : int64 (n,)  units of the real market
+    parts : list of DEMAND (n,)
+    units : int64 (skus,)  units of the real market by article, over all parts
+    rules, day : of the market
     """
 
-    requests: Ints
-    sku: Ints
-    quantity: Ints
+    parts: list[NDArray[np.void]]
     units: Ints
+    rules: Rules
+    day: int
+
+    def in_order(self) -> tuple[Ints, Ints, Ints]:
+        """All demands in the order in which scarce stock is given out: minute, keyed hash, consumer, need.
+
+        Returns
+        -------
+        order : int64 (n,)  places in the parts laid end to end
+        sku, units : int64 (n,)  in that order
+        """
+        rows = np.concatenate(self.parts)
+        keys = orders.settlement_keys(self.rules, rows, self.day)
+        order = np.lexsort((rows["ordinal"], rows["consumer"], keys, rows["minute"]))
+        return order, rows["sku"][order].astype(np.int64), rows["quantity"][order] * self.rules["scale"]
+
+    def by_part(self, filled: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
+        """What was decided about all demands laid end to end, part by part."""
+        return np.split(filled, np.cumsum([part.size for part in self.parts])[:-1])
 
 
 @dataclass
@@ -66,67 +77,106 @@ class Market:
     parts: list[tuple[int, int]]
     renewal: int
     stages: Ints
-    news: Ints = field(default_factory=lambda: np.empty((0, 3), np.int64))
+    news: list[Ints] = field(default_factory=list)
     searches: NDArray[np.float64] = field(init=False)
     consultations: int = 0
-    counts: Counts = field(init=False)
+    counts: list[Counts] = field(init=False)
+    asked: list[Asked] = field(init=False)
+    parcels: list[NDArray[np.void]] = field(init=False)
     today: Today = field(init=False)
     shares: Ints = field(init=False)
-    joins: Ints = field(init=False)
+    joins: list[Ints] = field(init=False)
 
     def __post_init__(self) -> None:
         self.searches = np.zeros(self.rules["channels"])
+        self.asked = [journey.empty_asked() for _ in self.parts]
+        self.parcels = [np.empty(0, PARCEL) for _ in self.parts]
 
-    def live(self, today: Today, pool: ThreadPoolExecutor | None) -> tuple[Demand, NDArray[np.uint32]]:
+    def live(self, today: Today, pool: ThreadPoolExecutor | None) -> tuple[Demand, list[NDArray[np.uint32]]]:
         """All consumers live through the day up to the checkout.
 
         Returns
         -------
-        demand, and the journeys that ended without an order
+        demand, and by part the journeys that ended without an order
         """
         rules = self.rules
-        edges = [low for low, _ in self.parts[1:]]
-        split = np.searchsorted(self.news[:, 0], edges)
-        news = np.split(self.news, split)
-        counts = [empty_counts(self.rules) for _ in self.parts]
-        tasks: list[Any] = [(self.consumers, rules, today, counts[n], np.ascontiguousarray(news[n]), low, high,
-                             self.renewal)
-                            for n, (low, high) in enumerate(self.parts)]
-        if pool is None:
-            found = [journey.live_a_day(*task) for task in tasks]
-        else:
-            found = [f.result() for f in [pool.submit(journey.live_a_day, *task) for task in tasks]]
-        self.today, self.counts = today, add_counts(counts)
-        self.news = np.empty((0, 3), np.int64)
-        log = np.concatenate(found)
-        asked = {kind: log[log[:, KIND] == kind] for kind in (DEMAND, JOIN, SHARE, ENDED)}
-        self.joins = asked[JOIN][:, [CONSUMER, MINUTE]]
-        self.shares = np.sort(asked[SHARE][:, CONSUMER])
-        requests = asked[DEMAND]
-        keys = orders.settlement_keys(rules, requests, today["day"])
-        requests = requests[np.lexsort((requests[:, ORDINAL], requests[:, CONSUMER], keys, requests[:, MINUTE]))]
-        sku, quantity = orders.fill_baskets(rules, self.consumers, requests, today["day"])
-        ended = asked[ENDED][:, CHANNEL].astype(np.uint32)
-        return Demand(requests, sku, quantity, quantity * rules["scale"]), ended
+        news = np.concatenate(self.news) if self.news else NOBODY
+        news = news[np.lexsort((news[:, 2], news[:, 1], news[:, 0]))]
+        heard = np.split(news, np.searchsorted(news[:, 0], [low for low, _ in self.parts[1:]]))
+        self.news, self.today = [], today
+        self.counts = counts = [empty_counts(rules) for _ in self.parts]
+        self.asked = asked = each(pool, lambda p: journey.live_a_day(
+            self.consumers, rules, today, counts[p], self.asked[p], heard[p], *self.parts[p], self.renewal),
+            len(self.parts))
+        self.joins = [part.joins[:count["joins"]] for part, count in zip(asked, counts, strict=True)]
+        self.shares = np.sort(np.concatenate([part.shares[:count["shares"]]
+                                              for part, count in zip(asked, counts, strict=True)]))
+        units = sum((count["units"][:rules["skus"]] for count in counts), np.zeros(rules["skus"], np.int64))
+        demand = Demand([part.demands[:count["demands"]] for part, count in zip(asked, counts, strict=True)], units,
+                        rules, today["day"])
+        return demand, [part.ended[:count["ended"]] for part, count in zip(asked, counts, strict=True)]
 
-    def deliver(self, parcels: NDArray[np.void], skus: int) -> Ints:
-        """Parcels reach consumers; returns the units fit to be sold again, by article."""
-        restocked = np.zeros(skus, np.int64)
+    def settle(self, demand: Demand, filled: list[NDArray[np.bool_]], ledger: Ledger,
+               pool: ThreadPoolExecutor | None) -> list[tuple[NDArray[np.void], Ints]]:
+        """What could be filled is booked and takes effect.
+
+        Returns
+        -------
+        by part, PARCEL (n,) by day of arrival, and where the parcels of today, tomorrow, … begin
+        """
+        few = sum(part.size for part in demand.parts) < FEW
+        keep = ledger.keep_orders and ledger.reported(demand.day)
+        pages = [ledger.page(p, part.size) for p, part in enumerate(demand.parts)]
+        booked = each(None if few else pool,
+                      lambda p: self._book(p, demand.parts[p], filled[p], pages[p], keep, ledger.sample),
+                      len(demand.parts))
+        for lines, parcels, _, _ in booked:
+            lines["order_id"] += ledger.n_orders
+            parcels["order_id"] += ledger.n_orders
+            ledger.n_orders += parcels.size
+        ledger.add_orders([lines for lines, _, _, _ in booked])
+        self.news += [news for _, _, _, news in booked]
+        return [(parcels, starts) for _, parcels, starts, _ in booked]
+
+    def _book(self, p: int, demands: NDArray[np.void], filled: NDArray[np.bool_], page: Page, keep: bool,
+              sample: np.uint64) -> tuple[NDArray[np.void], NDArray[np.void], Ints, Ints]:
+        """Order lines, parcels by arrival, where each day's begin, and news of one part."""
+        lines = np.empty(demands.size if keep else 0, ORDER_DTYPE)
+        parcels = self.parcels[p] = day.room(self.parcels[p], 0, demands.size)
+        news = np.empty((demands.size * self.rules["invitations"], 3), np.int64)
+        n_lines, n_parcels, n_news = orders.book_orders(
+            self.consumers, self.rules, self.today, self.counts[p], page, demands, filled, lines, sample, parcels, news)
+        by_arrival = np.empty(n_parcels, PARCEL)
+        starts = orders.sort_by_arrival(parcels[:n_parcels], self.today["day"], by_arrival)
+        lines = lines[:n_lines] if 2 * n_lines > lines.size else lines[:n_lines].copy()
+        return lines, by_arrival, starts, news[:n_news].copy()
+
+    def deliver(self, parcels: list[list[NDArray[np.void]]], pool: ThreadPoolExecutor | None) -> Ints:
+        """Parcels reach consumers, batch by batch of each part; returns the units fit to be sold again, by article."""
+        few = sum(batch.size for part in parcels for batch in part) < FEW
+        done = each(None if few else pool, lambda p: [self._hand_over(p, batch) for batch in parcels[p]], len(parcels))
+        found = [one for part in done for one in part]
+        self.joins += [joins for joins, _, _ in found]
+        self.news += [news for _, news, _ in found]
+        return sum((restocked for _, _, restocked in found), np.zeros(self.rules["skus"], np.int64))
+
+    def _hand_over(self, p: int, parcels: NDArray[np.void]) -> tuple[Ints, Ints, Ints]:
+        """Who asks for a seat, news, and units to be sold again, of one batch."""
+        restocked = np.zeros(self.rules["skus"], np.int64)
         joins = np.empty((parcels.size, 2), np.int64)
         news = np.empty((parcels.size * (self.rules["audience"] + 1), 3), np.int64)
-        n_joins, n_news = orders.deliver(self.consumers, self.rules, self.today, self.counts, parcels, joins, news,
+        n_joins, n_news = orders.deliver(self.consumers, self.rules, self.today, self.counts[p], parcels, joins, news,
                                          restocked)
-        self.joins = np.concatenate([self.joins, joins[:n_joins]])
-        self.hear(news[:n_news])
-        return restocked
+        return joins[:n_joins].copy(), news[:n_news].copy(), restocked
 
     def meet_in_groups(self, budget: int) -> None:
         """Seats are given out, links are passed on, some members leave."""
-        rules = self.rules
-        if self.joins.size:
-            keys = hashes(rules["key_private"], self.joins[:, 0], self.today["day"], 2)
-            self.joins = self.joins[np.lexsort((self.joins[:, 0], keys, self.joins[:, 1]))]
-        community.give_seats(self.consumers, rules, self.today, self.counts, self.seats, self.joins)
+        rules, counts = self.rules, self.counts[0]
+        joins = np.concatenate(self.joins)
+        if joins.size:
+            keys = hashes(rules["key_private"], joins[:, 0], self.today["day"], 2)
+            joins = joins[np.lexsort((joins[:, 0], keys, joins[:, 1]))]
+        community.give_seats(self.consumers, rules, self.today, counts, self.seats, joins)
         most = (self.shares.size + int(self.seats.taken[0])) * int(rules["readers"] + rules["audience"])
         news = np.empty((most, 3), np.int64)
         drawn = hashes(rules["key_private"], self.seats.holders[:self.seats.taken[0]], self.today["day"], 4)
@@ -134,27 +184,28 @@ class Market:
         luck[np.argsort(drawn, kind="stable")] = np.arange(drawn.size)
         # exactly as many members as the money pays, those with the lowest draws: the budget is never exceeded
         bar = min(luck.size, budget // int(rules["share_reward"] * rules["scale"])) - 1
-        n = community.live_in_groups(self.consumers, rules, self.today, self.counts, self.seats, self.shares, luck,
-                                     bar, news)
-        self.hear(news[:n])
-
-    def hear(self, news: Ints) -> None:
-        """Keep what is passed on until tomorrow."""
-        self.news = np.concatenate([self.news, news])
+        n = community.live_in_groups(self.consumers, rules, self.today, counts, self.seats, self.shares, luck, bar,
+                                     news)
+        self.news.append(news[:n].copy())
 
     def close(self) -> Counts:
         """End the day: what everybody learns from others, and the stages at midnight."""
-        self.news = self.news[np.lexsort((self.news[:, 2], self.news[:, 1], self.news[:, 0]))]
-        tally = self.counts["tally"].sum(axis=0)
+        counts = add_counts(self.counts)
+        tally = counts["tally"].sum(axis=0)
         n = self.searches.size
         self.searches = tally[:n, SEARCHES] / self.today["coverage"][:n]
         self.consultations = int(tally[:, CONSULTATIONS].sum())
-        moved = self.counts["moves"].copy()
+        moved = counts["moves"].copy()
         moved[25] = 0  # an advocate who exposes a neighbour does not move
         np.add.at(self.stages, TARGET, moved)
         np.subtract.at(self.stages, SOURCE, moved)
-        self.stages += self.counts["renewed"]
-        return self.counts
+        self.stages += counts["renewed"]
+        return counts
+
+
+def each(pool: ThreadPoolExecutor | None, work: Callable[[int], T], parts: int) -> list[T]:
+    """What the work gives for each part: side by side in the pool, or one after the other."""
+    return [work(p) for p in range(parts)] if pool is None else list(pool.map(work, range(parts)))
 
 
 def add_counts(parts: Sequence[Counts]) -> Counts:
@@ -178,7 +229,7 @@ def open_market(scenario: Scenario, seed: int, replication: int, parts: list[tup
     """The market on the morning of the first simulated day."""
     rules = compile_rules(scenario, seed, replication, looseness=looseness)
     n, channels = scenario.population.size, len(active_channels(scenario))
-    consumers = allocate(n, channels)
+    consumers = allocate(n, channels, float(rules["affinity_quantiles"].max() * rules["affinity_scale"].max()))
     if pool is None:
         for low, high in parts:
             settle_in(consumers, rules, low, high)

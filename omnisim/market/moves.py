@@ -31,7 +31,7 @@ from omnisim.market.consumers import (
     E,
     U,
 )
-from omnisim.market.rules import DECAY_DAYS, Rules
+from omnisim.market.rules import DECAY_DAYS, GRADES, Rules
 from omnisim.streams import unit, words
 from omnisim.vocabulary import STATE_INDEX, TRANSITIONS
 
@@ -54,8 +54,6 @@ def move(c: Consumers, counts, i, transition, due):
 @melted
 def interest_on(c: Consumers, r: Rules, i, day):
     """Interest today: 1 - (1 - long)(1 - short), each decayed since it was written."""
-    if c.people[i].interest_day == NEVER:
-        return 0.0
     age = min(day - np.int64(c.people[i].interest_day), DECAY_DAYS - 1)
     return 1.0 - ((1.0 - np.float64(c.people[i].interest_long) * r.decay_long[age])
                   * (1.0 - np.float64(c.people[i].interest_short) * r.decay_short[age]))
@@ -70,11 +68,10 @@ def bound_of_interest(x):
 @melted
 def add_interest(c: Consumers, r: Rules, i, day, half):
     """An exposure: interest x becomes x + q (1 - x), shared evenly: each part moves by half = 1 - √(1 - q)."""
-    long = short = 0.0
-    if c.people[i].interest_day != NEVER:
-        age = min(day - np.int64(c.people[i].interest_day), DECAY_DAYS - 1)
-        long = np.float64(c.people[i].interest_long) * r.decay_long[age]
-        short = np.float64(c.people[i].interest_short) * r.decay_short[age]
+    # who never had any interest has two parts of 0, written on a day long past
+    age = min(day - np.int64(c.people[i].interest_day), DECAY_DAYS - 1)
+    long = np.float64(c.people[i].interest_long) * r.decay_long[age]
+    short = np.float64(c.people[i].interest_short) * r.decay_short[age]
     long += half * (1.0 - long)
     short += half * (1.0 - short)
     c.people[i].interest_long = long
@@ -83,21 +80,18 @@ def add_interest(c: Consumers, r: Rules, i, day, half):
     c.keen[i] = bound_of_interest(1.0 - (1.0 - long) * (1.0 - short))
 
 
-@inner
-def forgets_on(c: Consumers, r: Rules, i, day):
-    """First day after `day` on which interest lies below the threshold if nothing raises it."""
-    # interest only falls: gallop, then halve the span in which it crosses the threshold
-    low, high, last = day, day + 8, day + DECAY_DAYS
-    while high < last and interest_on(c, r, i, high) >= r.threshold:
-        low, high = high, high + 2 * (high - day)
-    high = min(high, last)
-    while high - low > 1:
-        middle = (low + high) // 2
-        if interest_on(c, r, i, middle) >= r.threshold:
-            low = middle
-        else:
-            high = middle
-    return high
+@melted
+def look_again(c: Consumers, r: Rules, i, day):
+    """A day after `day`, no later than the first on which interest lies below the threshold if nothing raises it.
+
+    Read off a table of interest rounded down; whoever is still interested on that day is looked at again.
+    """
+    age = min(day - np.int64(c.people[i].interest_day), DECAY_DAYS - 1)
+    long = np.float64(c.people[i].interest_long) * r.decay_long[age]
+    short = np.float64(c.people[i].interest_short) * r.decay_short[age]
+    grade = r.fades[np.int64(np.sqrt(np.float32(long)) * GRADES),
+                    np.int64(np.sqrt(np.float32(short)) * GRADES)]
+    return day + max(np.int64(1), np.int64(grade))
 
 
 @melted
@@ -108,12 +102,12 @@ def meet(c: Consumers, r: Rules, counts, i, day, paid):
     elif c.people[i].stage == S_L and paid:
         move(c, counts, i, 33, NEVER)
     if c.people[i].stage == E and interest_on(c, r, i, day) >= r.threshold:
-        move(c, counts, i, 2, forgets_on(c, r, i, day))
+        move(c, counts, i, 2, look_again(c, r, i, day))
         return True
     return False
 
 
-@inner
+@melted
 def start_search(c: Consumers, counts, i, day):
     """A visit by somebody who is not deciding yet: unaware, exposed and interested consumers start to search."""
     if c.people[i].stage == U:
@@ -124,7 +118,7 @@ def start_search(c: Consumers, counts, i, day):
         move(c, counts, i, 4, day + LINGER)
 
 
-@inner
+@melted
 def lock_intent(c: Consumers, counts, i, day, member_day, flash):
     """Somebody is about to order: lead the stage to intent (cart, coupon, deposit) where the table has a way."""
     start_search(c, counts, i, day)
@@ -146,16 +140,16 @@ def lock_intent(c: Consumers, counts, i, day, member_day, flash):
         move(c, counts, i, 37, day + CART)
 
 
-@inner
+@melted
 def leave_search(c: Consumers, r: Rules, counts, i, day):
     """The search ends without an order: who is interested goes back to interest, the others bounce."""
     if interest_on(c, r, i, day) >= r.threshold:
-        move(c, counts, i, 39, forgets_on(c, r, i, day))
+        move(c, counts, i, 39, look_again(c, r, i, day))
     else:
         move(c, counts, i, 9, NEVER)
 
 
-@inner
+@melted
 def pay(c: Consumers, r: Rules, counts, i, day, minute):
     """An order is filled: intent and impulse become an order; members, seat holders and dormant customers come back."""
     stage = c.people[i].stage
@@ -173,7 +167,7 @@ def pay(c: Consumers, r: Rules, counts, i, day, minute):
         c.due[i] = day + r.dormant_after
 
 
-@inner
+@melted
 def time_out(c: Consumers, r: Rules, counts, i, day):
     """What happens to a stage when its time is over. Draws `after` for the end of a return or complaint."""
     stage = c.people[i].stage
@@ -182,7 +176,7 @@ def time_out(c: Consumers, r: Rules, counts, i, day):
         if interest_on(c, r, i, day) < r.threshold:
             move(c, counts, i, 5, NEVER)
         else:
-            c.due[i] = forgets_on(c, r, i, day)
+            c.due[i] = look_again(c, r, i, day)
     elif stage == S_S:
         leave_search(c, r, counts, i, day)
     elif stage == S_C:
@@ -209,7 +203,7 @@ def time_out(c: Consumers, r: Rules, counts, i, day):
         move(c, counts, i, 32, NEVER)
 
 
-@inner
+@melted
 def receive(c: Consumers, r: Rules, counts, i, day, repeat):
     """A parcel arrives and is kept."""
     if c.people[i].stage == S_F:
@@ -226,6 +220,7 @@ def replace(c: Consumers, counts, i):
     counts.renewed[U] += counts.scale
     c.people[i].stage = U
     c.people[i].flags &= ~np.uint8(CUSTOMER | MEMBER | 2)
+    c.people[i].interest_long = c.people[i].interest_short = 0.0
     c.people[i].interest_day = NEVER
     c.keen[i] = 0
     c.due[i] = NEVER

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omnisim.compiled import kernel
-from omnisim.market.consumers import Consumers
+from omnisim.market.consumers import Consumers, uses
 from omnisim.market.rules import active_channels
 from omnisim.portable import exp
 from omnisim.scenario.model import Scenario
@@ -35,9 +35,9 @@ def sum_affinity(c: Consumers, low, high, channels):
     """Affinity of the users of each channel among consumers low ≤ i < high, in grains."""
     total = np.zeros(channels, np.int64)
     for i in range(low, high):
-        grains = np.int64(np.float64(c.affinity[i]) * AFFINITY_GRAIN)
+        grains = np.int64(np.float64(c.people[i].affinity) * AFFINITY_GRAIN)
         for k in range(channels):
-            if (c.uses[i] >> np.uint32(k)) & np.uint32(1):
+            if uses(c, i, k):
                 total[k] += grains
     return total
 

@@ -23,6 +23,9 @@ Floats = NDArray[np.float64]
 
 DECAY_DAYS = 4096
 """Interest older than this has gone."""
+GRADES = 63
+"""Steps of the table of fading interest: interest is graded by its square root."""
+LOOK_AHEAD = 256
 VISIT_DAYS = 128
 """Visits older than this pull no more."""
 REVISIT_HALVING = 4.0
@@ -69,6 +72,7 @@ RULES = np.dtype(
     + _fields("f8", "affinity_quantiles rate_quantiles lapse_quantiles", *_TABLE)
     + _fields("f8", "decay_long decay_short", DECAY_DAYS)
     + _fields("f8", "decay_visit", VISIT_DAYS)
+    + _fields("i2", "fades", GRADES + 1, GRADES + 1)
     + _fields("i8", "link_source link_target seed_source seed_target", FLOWS)
     + _fields("f8", "link_rate seed_rate", FLOWS)
     + _fields("u8", "link_key seed_key", FLOWS)
@@ -149,6 +153,14 @@ def _decay(half_life: float, days: int) -> Floats:
     return np.array([portable.exp(-portable.log(2.0) * day / half_life) for day in range(days)])
 
 
+def _fading(long: Floats, short: Floats, threshold: float) -> NDArray[np.int16]:
+    """Days for which interest surely stays at or above the threshold, by grade of its lasting and its passing part."""
+    parts = (np.arange(GRADES + 1) / GRADES) ** 2 * (1.0 - 1e-6)  # square roots are graded in floating point
+    left = 1.0 - (1.0 - parts[:, None, None] * long[:LOOK_AHEAD]) * (1.0 - parts[None, :, None] * short[:LOOK_AHEAD])
+    below = left < threshold
+    return np.where(below.any(axis=2), below.argmax(axis=2), LOOK_AHEAD).astype(np.int16)
+
+
 def _visits(scenario: Scenario, names: list[str]) -> dict[str, Any]:
     interest, loop, community = scenario.brand.interest, scenario.brand.loop, scenario.community
     found: dict[str, Any] = {name: _each(scenario, names, name) for name in (
@@ -166,6 +178,7 @@ def _visits(scenario: Scenario, names: list[str]) -> dict[str, Any]:
         "win_back": scenario.brand.repurchase.win_back,
         "converts": loop.convert,
     }
+    found["fades"] = _fading(found["decay_long"], found["decay_short"], interest.threshold)
     # whether anybody visits unprompted: a channel that nobody seeks is not scanned
     found["attracts"] = sum(found[name] for name in ("direct", "follow", "search", "revisit", "push")) > 0.0
     return found

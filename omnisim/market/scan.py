@@ -1,67 +1,98 @@
-"""Finding the few consumers to whom something may happen today, thousands at a time.
+"""Finding the few consumers to whom something may happen today, sixty-four at a time.
 
 One 16-bit draw a consumer and decision class is compared with an upper bound of today's probability. A hit is only
 a candidate: the exact decision is made later with 32 bits of which these are the first, so that any bound, tight or
-loose, leads to the same decisions.
+loose, leads to the same decisions. What a candidate's decision will read is asked for at once, and has arrived when its
+turn comes.
 """
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from omnisim.compiled import inner
+from omnisim.compiled import inner, melted
+from omnisim.market.consumers import Consumers
+from omnisim.processor import LANES, equal, lowest, prefetch, under, under_sum
+from omnisim.streams import CHUNK
 
-SLACK = np.float32(1.00002)
-"""Covers the rounding of the bound itself, which is computed in single precision, and a full interest of 65535."""
-FULL = np.uint16(65535)
-"""A bound that stands for any hazard above it: always a candidate, also when a factor below 1 lowers the others."""
-
-
-@inner
-def scan_affinity(draws, flags, affinity, uses, bit, rate):
-    """Candidates for a hazard rate * affinity of those who use the channel (bit)."""
-    scale = np.float32(rate * 65536.0) * SLACK
-    for j in range(affinity.size):
-        flags[j] = (np.float32(draws[j]) < affinity[j] * scale) & ((uses[j] >> bit) & np.uint32(1))
+MOST_SHIFT = 15
 
 
 @inner
-def scan_interest(draws, flags, bound, factor, keen, search):
-    """Candidates for a hazard bounded by (bound * factor + keen * search) / 65536."""
-    scale, lift = np.float32(factor) * SLACK, np.float32(search) * SLACK
-    for j in range(bound.size):
-        limit = np.float32(bound[j]) * scale + np.float32(keen[j]) * lift
-        flags[j] = (np.float32(draws[j]) < limit) | (bound[j] == FULL)
+def scale(factor):
+    """A factor ≥ 0 as (multiplier, shift): at least factor = multiplier · 2^(shift - 16), both 16-bit.
 
-
-@inner
-def scan_bound(draws, flags, bound, factor):
-    """Candidates for a hazard bounded by bound / 65536 * factor."""
-    scale = np.float32(factor) * SLACK
-    for j in range(bound.size):
-        flags[j] = (np.float32(draws[j]) < np.float32(bound[j]) * scale) | (bound[j] == FULL)
-
-
-@inner
-def scan_due(flags, due, day):
-    """Those whose stage times out today."""
-    today = np.int16(day)
-    for j in range(due.size):
-        flags[j] = due[j] == today
-
-
-@inner
-def compact(flags, n, hits):
-    """Places of the set flags among the first n, in order; returns how many.
-
-    Eight flags are looked at together, as most are clear. `flags` is zeroed beyond n.
+    Factors of 2^14 and more make everything above 0 a candidate, by a shift that fills all bits.
     """
-    flags[n:(n + 7) // 8 * 8] = 0
-    eight = flags.view(np.uint64)
-    found = 0
-    for word in range((n + 7) // 8):
-        if eight[word] != 0:
-            for j in range(8 * word, 8 * word + 8):
-                hits[found] = j
-                found += flags[j]
+    if factor <= 0.0:
+        return np.uint16(0), np.uint16(0)
+    shift = 0
+    while factor >= 0.999 and shift < MOST_SHIFT:
+        factor *= 0.5
+        shift += 1
+    if factor >= 0.999:
+        return np.uint16(65535), np.uint16(MOST_SHIFT)
+    return np.uint16(math.ceil(factor * 65536.0)), np.uint16(shift)
+
+
+@melted
+def collect(mask, at, size, c: Consumers, first, draws, hits, coarse, found):
+    """Add the consumers of a mask to the candidates, ask for their records, and return how many there are now."""
+    if size - at < LANES:
+        mask &= (np.uint64(1) << np.uint64(size - at)) - np.uint64(1)
+    while mask != np.uint64(0):
+        j = at + lowest(mask)
+        hits[found] = first + j
+        coarse[found] = draws[j]
+        prefetch(c.people, first + j)
+        found += 1
+        mask &= mask - np.uint64(1)
+    return found
+
+
+@melted
+def scan_affinity(c: Consumers, k, first, size, rate, draws, hits, coarse, found):
+    """Candidates for a hazard rate · affinity among the users of channel k."""
+    factor, shift = scale(rate * 65536.0 / c.grain[0])
+    affinity = c.affinity[first:first + CHUNK]
+    for at in range(0, size, LANES):
+        mask = under(draws, affinity, at, factor, shift) & c.users[k, (first + at) // LANES]
+        found = collect(mask, at, size, c, first, draws, hits, coarse, found)
+    return found
+
+
+@melted
+def scan_visits(c: Consumers, k, first, size, factor, search, draws, hits, coarse, found):
+    """Candidates for a hazard bounded by bound · factor + keen · search, in 1/65536."""
+    factor, shift = scale(factor)
+    lift, lift_shift = scale(search)
+    bound = c.bound[k, first:first + CHUNK]
+    keen = c.keen[first:first + CHUNK]
+    for at in range(0, size, LANES):
+        mask = under_sum(draws, bound, at, factor, shift, keen, lift, lift_shift)
+        before = found
+        found = collect(mask, at, size, c, first, draws, hits, coarse, found)
+        for n in range(before, found):
+            prefetch(c.last, hits[n])
+    return found
+
+
+@melted
+def scan_needs(c: Consumers, first, size, factor, draws, hits, coarse, found):
+    """Candidates for a hazard bounded by need · factor, in 1/65536."""
+    factor, shift = scale(factor)
+    need = c.need[first:first + CHUNK]
+    for at in range(0, size, LANES):
+        found = collect(under(draws, need, at, factor, shift), at, size, c, first, draws, hits, coarse, found)
+    return found
+
+
+@melted
+def scan_due(c: Consumers, first, size, day, draws, hits, coarse, found):
+    """Those whose stage times out today."""
+    due = c.due[first:first + CHUNK]
+    for at in range(0, size, LANES):
+        found = collect(equal(due, at, np.int16(day)), at, size, c, first, draws, hits, coarse, found)
     return found

@@ -14,8 +14,9 @@ from omnisim.market.consumers import (
     SEAT,
     Consumers,
     ceil16,
+    uses,
 )
-from omnisim.market.day import DEMAND, ENDED, JOIN, SHARE, Today, note
+from omnisim.market.day import Asked, Today, Workspace, want
 from omnisim.market.moves import (
     CART,
     LINGER,
@@ -26,6 +27,7 @@ from omnisim.market.moves import (
     start_search,
 )
 from omnisim.market.rules import (
+    CHANNELS,
     FROM_IMPRESSION,
     FROM_LINK,
     FROM_NEED,
@@ -35,8 +37,8 @@ from omnisim.market.rules import (
     VISIT_DAYS,
     Rules,
 )
-from omnisim.portable import logistic
-from omnisim.streams import unit, words
+from omnisim.portable import exp, logistic
+from omnisim.streams import DAY_ZERO, LOW, S32, philox, unit, words
 
 VISITS, NEW_USERS, UNIQUE = MEASURE["visits"], MEASURE["new_users"], MEASURE["unique_visitors"]
 CLICKS, SEARCHES = MEASURE["clicks"], MEASURE["searches"]
@@ -48,29 +50,30 @@ BOUNCES = 0.45
 """Share of undecided visitors who leave at once."""
 CARTS = 0.1
 """Share of them who fill a cart first."""
+MOST_UNITS = 100_000
 
 
 @melted
-def touch(c: Consumers, counts, log, i, k, day):
+def touch(c: Consumers, counts, asked: Asked, i, k, day):
     """Note that channel k reached the consumer; a journey quiet for too long has ended without an order."""
+    # written without branches: which way a journey goes is nothing a processor could guess
     code = np.uint32(k + 1)
     path = c.people[i].path
-    if path != 0 and day - np.int64(c.people[i].touched) > JOURNEY_GAP:
-        note(counts, log, ENDED, i, path, 0, 0, 0, -1)
-        path = np.uint32(0)
-    if path & np.uint32(31) != code:
-        first = path >> np.uint32(25)
-        path = ((path << np.uint32(5)) | code) & np.uint32(0x3FFFFFFF)
-        if first != 0:
-            path = (path & np.uint32(0x1FFFFFF)) | (first << np.uint32(25))
-    c.people[i].path = path
+    is_over = path != 0 and day - np.int64(c.people[i].touched) > JOURNEY_GAP
+    asked.ended[counts.ended] = path
+    counts.ended += is_over
+    path = np.uint32(0) if is_over else path
+    first = path >> np.uint32(25)
+    longer = ((path << np.uint32(5)) | code) & np.uint32(0x3FFFFFFF)
+    longer = (longer & np.uint32(0x1FFFFFF)) | (first << np.uint32(25)) if first != 0 else longer
+    c.people[i].path = longer if path & np.uint32(31) != code else path
     c.people[i].touched = day
 
 
 @melted
 def frequents(c: Consumers, r: Rules, i, k):
     """Whether consumer i uses channel k or sits in its groups."""
-    return (c.uses[i] >> np.uint32(k)) & np.uint32(1) != 0 or (k == r.community and c.people[i].flags & SEAT != 0)
+    return uses(c, i, k) or (k == r.community and c.people[i].flags & SEAT != 0)
 
 
 @melted
@@ -81,51 +84,81 @@ def pulls(c: Consumers, r: Rules, i, k, day):
     revisit = 0.0
     if c.last[i, k] != NEVER:
         revisit = r.revisit[k] * r.decay_visit[min(max(day - np.int64(c.last[i, k]), 1), VISIT_DAYS - 1)]
-    return (r.direct[k] * c.affinity[i], r.follow[k] if flags & CUSTOMER else 0.0, revisit,
+    return (r.direct[k] * c.people[i].affinity, r.follow[k] if flags & CUSTOMER else 0.0, revisit,
             r.push[k] if flags & SEAT else 0.0)
 
 
 @melted
 def lift_bound(c: Consumers, r: Rules, i, k, day):
     """Bound of visits to channel k from today on: the hazard without interest only falls until the next event."""
-    if not frequents(c, r, i, k):
+    if not r.attracts[k] or not frequents(c, r, i, k):
         return
     direct, follow, revisit, push = pulls(c, r, i, k, day)
     c.bound[k, i] = ceil16(direct + follow + revisit + push)
 
 
 @inner
-def visit(c: Consumers, r: Rules, t: Today, counts, log, i, k, origin, led_from):
-    """Consumer i visits channel k, decides, and may follow links to further channels (each at most once a day)."""
+def make_visits(c: Consumers, r: Rules, t: Today, counts, asked: Asked, w: Workspace):
+    """Make all queued visits, in order; each may lead on by links to further channels, each channel once a day.
+
+    Draws `visit` of the channel (level 2: registration, consultation, answer, order).
+    """
+    if counts.queued == 0:
+        return
     todo = counts.todo
-    todo[0, 0], todo[0, 1], todo[0, 2] = k, origin, led_from
-    n = 1
-    while n > 0:
-        n -= 1
-        k, origin, led_from = todo[n, 0], todo[n, 1], todo[n, 2]
-        if c.last[i, k] == t.day:
-            continue
-        # links, seeds, shares and invitations lead on their share of the people, users of the channel or not
-        if origin < FROM_LINK and not frequents(c, r, i, k):
-            continue
-        before = np.int64(c.last[i, k])
-        browse(c, r, t, counts, log, i, k, origin, led_from)
-        for f in range(r.links):
-            if r.link_source[f] == k and c.last[i, r.link_target[f]] != t.day:
-                # a consumer's own 30-day blocks are staggered, so that links do not come in bursts
-                block = (t.day + 30000 + i % 30) // 30
-                if before < block * 30 - 30000 - i % 30:
-                    w, _, _, _ = words(r.link_key[f], i, block, 1)
-                    if unit(w) < r.link_rate[f]:
-                        todo[n, 0], todo[n, 1], todo[n, 2] = r.link_target[f], FROM_LINK, k
-                        n += 1
+    draw_visits(w.drawn, w.visits, counts.queued, t.day, r)
+    for q in range(counts.queued):
+        going = w.visits[q]
+        i, k = going.consumer, np.int64(going.channel)
+        origin, led_from = np.int64(going.origin), np.int64(going.led_from)
+        w0, w1, w2, w3 = w.drawn[0, q], w.drawn[1, q], w.drawn[2, q], w.drawn[3, q]
+        n = 0
+        while True:
+            # links, seeds, shares and invitations lead on their share of the people, users of the channel or not
+            orders = origin == FROM_NEED or origin == FROM_REFERRAL
+            if c.last[i, k] != t.day and (origin >= FROM_LINK or frequents(c, r, i, k)):
+                before = np.int64(c.last[i, k])
+                orders = browse(c, r, t, counts, asked, i, k, origin, led_from, w0, w1, w2, w3)
+                n = _follow_links(c, r, t, i, k, before, todo, n)
+            if orders:
+                lock_intent(c, counts, i, t.day, t.member_factor != 1.0, t.flash_factor != 1.0)
+            if n == 0:
+                break
+            n -= 1
+            k, origin, led_from = todo[n, 0], todo[n, 1], todo[n, 2]
+            w0, w1, w2, w3 = words(r.key_visit[k], i, t.day, 2)
+    counts.queued = 0
 
 
 @melted
-def browse(c: Consumers, r: Rules, t: Today, counts, log, i, k, origin, led_from):
-    """The visit itself. Draws `visit` of the channel (level 2: registration, consultation, answer, order)."""
+def draw_visits(fine, visits, n, day, r: Rules):
+    """Level 2 of `visit` for the first n visits, many at a time, into `fine`."""
+    for q in range((n + 7) // 8 * 8):
+        key = r.key_visit[np.uint64(visits[q].channel) % np.uint64(CHANNELS)]
+        i = np.uint64(visits[q].consumer)
+        fine[0, q], fine[1, q], fine[2, q], fine[3, q] = philox(
+            i & LOW, np.uint64(day + DAY_ZERO), np.uint64(2), i >> S32, key & LOW, key >> S32)
+
+
+@melted
+def _follow_links(c: Consumers, r: Rules, t: Today, i, k, before, todo, n):
+    """Put the visits that a visit to channel k leads to on top of the n to do; returns how many there are."""
+    for f in range(r.links):
+        if r.link_source[f] == k and c.last[i, r.link_target[f]] != t.day:
+            # a consumer's own 30-day blocks are staggered, so that links do not come in bursts
+            block = (t.day + 30000 + i % 30) // 30
+            if before < block * 30 - 30000 - i % 30:
+                w, _, _, _ = words(r.link_key[f], i, block, 1)
+                if unit(w) < r.link_rate[f]:
+                    todo[n, 0], todo[n, 1], todo[n, 2] = r.link_target[f], FROM_LINK, k
+                    n += 1
+    return n
+
+
+@melted
+def browse(c: Consumers, r: Rules, t: Today, counts, asked: Asked, i, k, origin, led_from, w0, w1, w2, w3):
+    """The visit itself; returns whether it leads to intent."""
     day = t.day
-    w0, w1, w2, w3 = words(r.key_visit[k], i, day, 2)
     tally = counts.tally[i % GROUPS, k]
     tally[VISITS] += counts.scale
     before = np.int64(c.last[i, k])
@@ -141,15 +174,14 @@ def browse(c: Consumers, r: Rules, t: Today, counts, log, i, k, origin, led_from
     if led_from >= 0:
         counts.flows[led_from, k, 0] += counts.scale
     counts.segments[c.people[i].segment, SEGMENT_VISITS] += counts.scale
-    touch(c, counts, log, i, k, day)
+    touch(c, counts, asked, i, k, day)
     x = interest_on(c, r, i, day)
     lift_bound(c, r, i, k, day)
     if k == r.community and c.people[i].flags & CUSTOMER:
-        _take_part(c, r, counts, log, i, k, w0, w1)
+        _take_part(c, r, counts, asked, i, k, w0, w1)
     start_search(c, counts, i, day)
     if origin == FROM_NEED or origin == FROM_REFERRAL:
-        lock_intent(c, counts, i, day, t.member_factor != 1.0, t.flash_factor != 1.0)
-        return
+        return True
     answered = False
     if unit(w1) < r.consult_share:
         tally[CONSULTATIONS] += counts.scale
@@ -166,10 +198,8 @@ def browse(c: Consumers, r: Rules, t: Today, counts, log, i, k, origin, led_from
         if c.people[i].flags & CUSTOMER:
             odds += r.win_back
         if unit(w3) < logistic(odds):
-            if not (origin == FROM_IMPRESSION and c.people[i].stage == S_S):
-                lock_intent(c, counts, i, day, t.member_factor != 1.0, t.flash_factor != 1.0)
-            ask(r, counts, log, i, k, origin, w3, 0, led_from)
-            return
+            ask(r, counts, asked.demands, i, k, day, c.people[i].segment, origin, w3, 0, led_from)
+            return not (origin == FROM_IMPRESSION and c.people[i].stage == S_S)
     if c.people[i].stage == S_S:
         mood = np.float64(w2 & np.uint64(0xFFFF)) / 65536.0
         if mood < BOUNCES:
@@ -178,19 +208,40 @@ def browse(c: Consumers, r: Rules, t: Today, counts, log, i, k, origin, led_from
             move(c, counts, i, 7, day + CART)
         else:
             c.due[i] = day + LINGER
+    return False
 
 
 @melted
-def _take_part(c: Consumers, r: Rules, counts, log, i, k, w0, w1):
+def _take_part(c: Consumers, r: Rules, counts, asked: Asked, i, k, w0, w1):
     """A past customer on the community's channel: with a seat, may pass a link on; without, may ask for a seat."""
     if c.people[i].flags & SEAT:
         if np.float64(w0 & np.uint64(0xFFFF)) < r.share_rate * 65536.0:
-            note(counts, log, SHARE, i, k, 0, 0, 0, -1)
+            asked.shares[counts.shares] = i
+            counts.shares += 1
     elif np.float64(w1 & np.uint64(0xFFFF)) < r.join_per_visit * 65536.0:
-        note(counts, log, JOIN, i, k, r.minutes[(w1 >> np.uint64(16)) & np.uint64(4095)], 0, 0, -1)
+        asked.joins[counts.joins, 0] = i
+        asked.joins[counts.joins, 1] = r.minutes[(w1 >> np.uint64(16)) & np.uint64(4095)]
+        counts.joins += 1
 
 
-@melted
-def ask(r: Rules, counts, log, i, k, origin, word, ordinal, led_from):
-    """Write an order request; its minute comes from bits of `word` that decided nothing else."""
-    note(counts, log, DEMAND, i, k, r.minutes[word & np.uint64(4095)], origin, ordinal, led_from)
+@inner
+def ask(r: Rules, counts, demands, i, k, day, segment, origin, word, ordinal, led_from):
+    """Consumer i fills a basket on channel k: article, and quantity 1 + Poisson(mean - 1).
+
+    Its minute comes from bits of `word` that decided nothing else. Draws `order` (level 1 + 2 (ordinal + 16 k)).
+    """
+    w0, w1, _, _ = words(r.key_order, i, day, 1 + 2 * (ordinal + 16 * k))
+    u = unit(w0)
+    sku = 0
+    while sku < r.skus - 1 and u > r.sku_edges[sku]:
+        sku += 1
+    mean = max(0.0, r.units[k] * r.spend[segment] - 1.0)
+    u = unit(w1)
+    quantity = 1
+    term = exp(-mean)
+    total = term
+    while u > total and quantity < MOST_UNITS and term > 0.0:
+        term *= mean / quantity
+        total += term
+        quantity += 1
+    want(counts, demands, i, k, r.minutes[word & np.uint64(4095)], origin, ordinal, led_from, sku, quantity)

@@ -14,12 +14,12 @@ Ints = NDArray[np.int64]
 
 
 @kernel
-def settle(on_hand, sku, units, unlimited):
+def settle(on_hand, sku, units):
     """Serve demands in the order given: each is filled whole or lost.
 
     Parameters
     ----------
-    on_hand : int64 (skus,) [unit]  reduced by what is filled, unless stock is unlimited
+    on_hand : int64 (skus,) [unit]  reduced by what is filled
     sku, units : int64 (n,)  article and units of each demand, in order of settlement
 
     Returns
@@ -28,10 +28,9 @@ def settle(on_hand, sku, units, unlimited):
     """
     filled = np.zeros(sku.size, np.bool_)
     for d in range(sku.size):
-        if unlimited or on_hand[sku[d]] >= units[d]:
+        if on_hand[sku[d]] >= units[d]:
             filled[d] = True
-            if not unlimited:
-                on_hand[sku[d]] -= units[d]
+            on_hand[sku[d]] -= units[d]
     return filled
 
 
@@ -78,9 +77,20 @@ class Warehouse:
         if not self.unlimited:
             self.on_hand += received + returned
 
+    def suffices(self, units: Ints) -> bool:
+        """Whether there is enough for all of the day's demand, units by article."""
+        return self.unlimited or bool((units <= self.on_hand).all())
+
+    def serve_all(self, units: Ints) -> None:
+        """Fill the day's demand, units by article; there is enough."""
+        for name in ("demand", "filled"):
+            self.today[:, STOCK.index(name)] += units
+        if not self.unlimited:
+            self.on_hand -= units
+
     def serve(self, sku: Ints, units: Ints) -> NDArray[np.bool_]:
-        """Settle the day's demands in the order given."""
-        filled: NDArray[np.bool_] = settle(self.on_hand, sku, units, self.unlimited)
+        """Settle the day's demands in the order given: bool (n,), what is filled."""
+        filled: NDArray[np.bool_] = settle(self.on_hand, sku, units)
         for name, which in (("demand", slice(None)), ("filled", filled), ("lost", ~filled)):
             amounts = np.bincount(sku[which], weights=units[which], minlength=self.level.size)
             self.today[:, STOCK.index(name)] += amounts.astype(np.int64)
