@@ -22,10 +22,9 @@ OCTAVES = 40
 
 
 @formula
-def _power_of_two(k: int) -> float:
+def _power_of_two(k):
     """2^k for -1023 < k < 1024."""
-    power: float = from_bits((k + 1023) << 52)
-    return power
+    return from_bits((k + 1023) << 52)
 
 
 @formula
@@ -43,7 +42,8 @@ def exp(x: float) -> float:
     middle = (1 / 24 + r * (1 / 120)) + r2 * (1 / 720 + r * (1 / 5040))
     high = (1 / 40320 + r * (1 / 362880)) + r2 * (1 / 3628800 + r * (1 / 39916800))
     top = 1 / 479001600 + r * (1 / 6227020800)
-    return ((low + r4 * middle) + (r4 * r4) * (high + r4 * top)) * _power_of_two(int(k))
+    power: float = _power_of_two(int(k))
+    return ((low + r4 * middle) + (r4 * r4) * (high + r4 * top)) * power
 
 
 @formula
