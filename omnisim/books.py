@@ -69,9 +69,9 @@ orders that the line stands for; number says whether it is the consumer's first 
 """
 
 PARCEL = np.dtype([
-    ("consumer", np.int64), ("order_id", np.int64), ("day", np.int32), ("arrives", np.int32), ("quantity", np.int32),
+    ("order_id", np.int64), ("consumer", np.uint32), ("quantity", np.int32), ("day", np.int16), ("arrives", np.int16),
     ("minute", np.int16), ("channel", np.uint8), ("sku", np.uint8), ("number", np.uint8), ("returned", np.uint8),
-    ("padding", np.uint8, 2),
+    ("padding", np.uint8, 6),
 ])
 """One order on its way; day and minute are when it was placed, arrives is the day it reaches the consumer, returned is
 1 if it comes back then."""

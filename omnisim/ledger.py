@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import datetime
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +30,7 @@ from omnisim.sums import Sums, count, empty_sums, items, with_room
 Ints = NDArray[np.int64]
 MOST_LINES = 1_000_000
 """Order lines kept; beyond, half of the consumers are dropped from the sample, by a hash of their number."""
+LINES_AT_FIRST = 1 << 16
 MOST_A_DAY = 10**15
 """Cents that a day may bring: more than the world earns, and a sum over all days still fits an integer."""
 SPAN = 1 << 20
@@ -78,10 +80,10 @@ class Ledger:
     stock: Ints = field(init=False)
     first_day: int = field(init=False)
     pages: list[Page] = field(init=False)
-    lines: list[NDArray[np.void]] = field(default_factory=list)
+    lines: list[NDArray[np.void]] = field(init=False)
+    ends: list[list[int]] = field(init=False)
     returned: list[tuple[int, Ints]] = field(default_factory=list)
     n_orders: int = 0
-    n_lines: int = 0
     halvings: int = 0
     decisions: list[dict[str, object]] = field(default_factory=list)
 
@@ -105,6 +107,9 @@ class Ledger:
         n_months = int(months[-1]) + 1
         self.pages = [Page(months, np.array([self.first_day]), np.zeros((n_months, n_months, len(COHORT)), np.int64),
                            np.zeros(n_months, np.int64), empty_sums(1), empty_sums(3)) for _ in range(self.parts)]
+
+        self.lines = [np.empty(0, ORDER_DTYPE) for _ in range(self.parts)]
+        self.ends = [[0] for _ in range(self.parts)]
 
     def page(self, part: int, orders: int) -> Page:
         """The page of a part, with room for so many orders."""
@@ -138,7 +143,7 @@ class Ledger:
         """The books up to the evening before `day`, for a policy to read."""
         partial = copy.copy(self)
         row = day + self.scenario.horizon.warm_up
-        partial.lines, partial.returned = [], []
+        partial.lines, partial.ends, partial.returned = [], [], []
         books = partial.close()
         books.days = day
         for name in ("daily", "stages", "transitions", "stock"):
@@ -155,14 +160,31 @@ class Ledger:
         """Consumers whose order lines are kept: those whose scrambled number has none of these bits."""
         return np.uint64((1 << self.halvings) - 1)
 
-    def add_orders(self, lines: list[NDArray[np.void]]) -> None:
-        """A day's order lines of sampled consumers, part by part."""
-        self.lines += [part for part in lines if part.size]
-        self.n_lines += sum(part.size for part in lines)
-        while self.n_lines > MOST_LINES:
+    def blank_lines(self, part: int, orders: int, day: int) -> NDArray[np.void]:
+        """Where a part may write so many order lines of today; none if they are not kept.
+
+        Lines of a part lie in one block, which grows in large steps: memory in small pieces costs more than the lines.
+        """
+        if not self.keep_orders or not self.reported(day):
+            return self.lines[part][:0]
+        block, end = self.lines[part], self.ends[part][-1]
+        if end + orders > block.size:
+            larger = np.empty(2 * block.size + orders + LINES_AT_FIRST, ORDER_DTYPE)
+            larger[:end] = block[:end]
+            self.lines[part] = block = larger
+        return block[end:end + orders]
+
+    def add_orders(self, written: list[int]) -> None:
+        """So many lines were written by each part today; halve the sample while it is too large."""
+        for ends, n in zip(self.ends, written, strict=True):
+            ends.append(ends[-1] + n)
+        while sum(ends[-1] for ends in self.ends) > MOST_LINES:
             self.halvings += 1
-            self.lines = [part[in_sample(part["consumer"], self.sample)] for part in self.lines]
-            self.n_lines = sum(part.size for part in self.lines)
+            for part, ends in enumerate(self.ends):
+                lines = self.lines[part][:ends[-1]]
+                kept = in_sample(lines["consumer"], self.sample)
+                lines[:kept.sum()] = lines[kept]
+                self.ends[part] = [0, *np.concatenate([[0], np.cumsum(kept)])[ends[1:]].tolist()]
 
     def add_deliveries(self, parcels: NDArray[np.void], day: int) -> None:
         """Remember what came back."""
@@ -198,7 +220,9 @@ class Ledger:
             orders=self._close_orders(place), decisions=self.decisions)
 
     def _close_orders(self, place: Ints) -> NDArray[np.void]:
-        orders = np.concatenate(self.lines) if self.lines else np.empty(0, ORDER_DTYPE)
+        written = [block[start:end] for spans in zip(*(pairwise(ends) for ends in self.ends), strict=True)
+                   for block, (start, end) in zip(self.lines, spans, strict=True)]
+        orders = np.concatenate(written) if written else np.empty(0, ORDER_DTYPE)
         orders["weight"] = self.scenario.population.scale << self.halvings
         orders["channel"] = place[orders["channel"]]
         orders["delivered"][orders["delivered"] >= self.scenario.horizon.days] = -1

@@ -99,9 +99,18 @@ def equal(typing: Any, values: Any, at: Any, value: Any) -> Any:
 
 @intrinsic
 def lowest(typing: Any, mask: Any) -> Any:
-    """Place of the lowest set bit of a mask that is not 0."""
+    """Place of the lowest set bit of a mask; 64 if none is set."""
     def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        return builder.cttz(given[0], ir.Constant(_BIT, 1))
+        return builder.cttz(given[0], ir.Constant(_BIT, 0))
+
+    return types.int64(types.uint64), generate
+
+
+@intrinsic
+def ones(typing: Any, mask: Any) -> Any:
+    """Number of set bits of a mask."""
+    def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        return builder.ctpop(given[0])
 
     return types.int64(types.uint64), generate
 

@@ -81,8 +81,8 @@ def open_world(scenario: Scenario, seed: int, replication: int = 0, *, parts: in
     people, page = market.consumers.people, ledger.pages[0]
     past = people["first_day"][people["orders"] > 0].astype(np.int64)
     page.buyers[:] += np.bincount(page.months[np.maximum(past - ledger.first_day, 0)],
-                                  minlength=page.buyers.size) * market.rules["scale"]
-    ledger.segments[:, 0] = np.bincount(people["segment"], minlength=len(ledger.segments)) * market.rules["scale"]
+                                  minlength=page.buyers.size) * market.rules["scale"][0]
+    ledger.segments[:, 0] = np.bincount(people["segment"], minlength=len(ledger.segments)) * market.rules["scale"][0]
     return World(scenario, market, Warehouse(level, supply.lead_time, supply.moq, supply.unlimited),
                  Fulfilment([{} for _ in split]), ledger, -scenario.horizon.warm_up)
 
@@ -150,8 +150,8 @@ class Run:
         """Step 3."""
         market = self.world.market
         media = self.budget.copy()
-        if market.rules["community"] >= 0:
-            media[market.rules["community"]] = 0  # buys rewarded shares instead, see step 5
+        if market.rules["community"][0] >= 0:
+            media[market.rules["community"][0]] = 0  # buys rewarded shares instead, see step 5
         self.bought = buy(market.media, media, market.searches)
         self.demand, ended = market.live(self._today(day), self.pool)
         for part, paths in enumerate(ended):
@@ -161,12 +161,12 @@ class Run:
         service, market = self.scenario.service, self.world.market
         answered = 1.0 if service.capacity is None else min(1.0, service.capacity / max(1, market.consultations))
         weight = self.season.weight(day)
-        sells = weight[market.rules["repeat_weight"][:weight.size] > 0]
+        sells = weight[market.rules["repeat_weight"][0][:weight.size] > 0]
         date = self.scenario.horizon.start + datetime.timedelta(days=day)
         membership, community = self.scenario.membership, self.scenario.community
         is_member_day = membership is not None and date.day == membership.member_day
         is_flash = community is not None and community.flash_weekday == WEEKDAYS[date.weekday()]
-        today = np.zeros(1, TODAY)[0]
+        today = np.zeros(1, TODAY)
         today["day"], today["block_start"] = day, block_start(day, self.scenario.horizon.days)
         today["most"] = sells.max() if sells.size else 0.0
         today["member_factor"] = membership.member_day_factor if membership and is_member_day else 1.0
@@ -174,7 +174,7 @@ class Run:
         today["answered"] = answered
         for name, values in (("weight", weight), ("exposure", self.bought.exposure), ("paid", self.bought.paid),
                              ("coverage", self.bought.coverage)):
-            today[name][:weight.size] = values
+            today[name][0, :weight.size] = values
         return today
 
     def settle(self, day: int) -> None:
@@ -199,8 +199,8 @@ class Run:
         for batch in (batch for part in parcels for batch in part):
             world.ledger.add_deliveries(batch, day)
         world.warehouse.take_back(restocked, day + self.scenario.supply.restock_days)
-        if market.rules["community"] >= 0:
-            market.meet_in_groups(int(self.budget[market.rules["community"]]))
+        if market.rules["community"][0] >= 0:
+            market.meet_in_groups(int(self.budget[market.rules["community"][0]]))
 
     def replenish(self, day: int) -> None:
         """Step 6."""
@@ -213,8 +213,8 @@ class Run:
         counts = market.close()
         row = day + self.scenario.horizon.warm_up
         n = len(self.names)
-        ledger.add_day(day, counts["tally"][:, :n], counts["moves"], market.stages, counts["flows"][:n, :n],
-                       counts["segments"][:len(self.scenario.population.segments)])
+        ledger.add_day(day, counts["tally"][0, :, :n], counts["moves"][0], market.stages, counts["flows"][0, :n, :n],
+                       counts["segments"][0, :len(self.scenario.population.segments)])
         ledger.daily[row, :, MEASURE["budget"]] += self.budget
         ledger.daily[row, :, MEASURE["media"]] -= self.bought.spend
         for n, channel in enumerate(self.channels):

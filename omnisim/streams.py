@@ -31,7 +31,7 @@ ROUNDS = 7
 
 CHUNK = 2048
 """Consumers whose scan draws are made together, whatever the split of the population. The first half of a chunk takes
-the first two words of its counters, the second half the others: consumer i takes 16 bits of counter
+words 1 and 0 of its counters, the second half words 3 and 2: consumer i takes 16 bits of counter
 (i // CHUNK) * BLOCKS + (i mod (CHUNK / 2)) // 4."""
 BLOCKS = CHUNK // 8
 
@@ -100,8 +100,8 @@ def fill(out, chunk, day, k):
     for b in range(BLOCKS):
         c0, c1, c2, c3 = philox((first + np.uint64(b)) & LOW, np.uint64(day + DAY_ZERO), ZERO,
                                 (first + np.uint64(b)) >> S32, k & LOW, k >> S32)
-        out[b] = c0 | (c1 << S32)
-        out[BLOCKS + b] = c2 | (c3 << S32)
+        out[b] = c1 | (c0 << S32)
+        out[BLOCKS + b] = c3 | (c2 << S32)
 
 
 @melted

@@ -51,10 +51,10 @@ def test_every_day_stages_are_those_of_the_people_and_change_by_the_transitions_
         np.testing.assert_array_equal(row, np.bincount(world.market.consumers.people["stage"], minlength=16))
         moves = world.ledger.transitions[world.day - 1 + 20].copy()
         moves[TRANSITIONS.index(next(t for t in TRANSITIONS if t.id == "t26"))] = 0  # its mover stays an advocate
-        change = np.bincount(target, moves, 16) - np.bincount(source, moves, 16) + world.market.counts[0]["renewed"]
+        change = np.bincount(target, moves, 16) - np.bincount(source, moves, 16) + world.market.counts[0]["renewed"][0]
         np.testing.assert_array_equal(row, before + change)
-        assert world.market.counts[0]["renewed"].sum() == 0
-        renewed += int(-world.market.counts[0]["renewed"][1:].sum())
+        assert world.market.counts[0]["renewed"][0].sum() == 0
+        renewed += int(-world.market.counts[0]["renewed"][0][1:].sum())
         before = row.copy()
     assert renewed > 0
 

@@ -66,7 +66,7 @@ def test_a_consumers_scan_draw_depends_on_nothing_but_the_consumer() -> None:
         chunk, place = divmod(i, CHUNK)
         half, rest = divmod(place, CHUNK // 2)
         block, slot = divmod(rest, 4)
-        word = reference((chunk * BLOCKS + block, DAY_ZERO - 12, 0, 0), halves(k))[2 * half + slot // 2]
+        word = reference((chunk * BLOCKS + block, DAY_ZERO - 12, 0, 0), halves(k))[2 * half + 1 - slot // 2]
         assert int(scan_draws(k, chunk, -12)[place]) == (word >> 16 if slot % 2 else word & 0xFFFF)
 
 

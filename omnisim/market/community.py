@@ -30,8 +30,9 @@ class Seats(NamedTuple):
 
 
 @kernel
-def give_seats(c: Consumers, r: Rules, t: Today, counts, seats: Seats, joins):
+def give_seats(c: Consumers, rules, today, counted, seats: Seats, joins):
     """Give free seats to those who ask, in the order of settlement; who finds none may ask again another time."""
+    r, t, counts = rules[0], today[0], counted[0]
     for n in range(joins.shape[0]):
         i = joins[n, 0]
         if seats.taken[0] >= seats.holders.size or c.people[i].flags & SEAT:
@@ -48,14 +49,15 @@ def give_seats(c: Consumers, r: Rules, t: Today, counts, seats: Seats, joins):
 
 
 @kernel
-def prompt_members(c: Consumers, r: Rules, members, day):
+def prompt_members(c: Consumers, rules, members, day):
     """Let messages reach those who sit in the groups when the first day begins."""
+    r = rules[0]
     for i in members:
         lift_bound(c, r, i, r.community, day)
 
 
 @kernel
-def live_in_groups(c: Consumers, r: Rules, t: Today, counts, seats: Seats, shares, luck, bar, news):
+def live_in_groups(c: Consumers, rules, today, counted, seats: Seats, shares, luck, bar, news):
     """Members pass links on and some leave. Draws `private` (level 1), `refer` (levels 5 and up) for the readers.
 
     Parameters
@@ -68,6 +70,7 @@ def live_in_groups(c: Consumers, r: Rules, t: Today, counts, seats: Seats, share
     -------
     number of news
     """
+    r, t, counts = rules[0], today[0], counted[0]
     n_news = 0
     for n in range(shares.size):
         n_news = _pass_on(c, r, t, counts, shares[n], 0, news, n_news)

@@ -144,12 +144,13 @@ def lapse_chance(r: Rules, i):
 
 
 @kernel
-def settle_in(c: Consumers, r: Rules, low, high):
+def settle_in(c: Consumers, rules, low, high):
     """Give consumers low ≤ i < high their segment, affinity, platforms and history as customers.
 
     Draws from the keys `person` and `reach`. The history is BG/NBD run exactly: first orders spread evenly over the
     brand's age, then exponential gaps at the consumer's own rate, with a lapse draw after each repeat order.
     """
+    r = rules[0]
     n_channels = r.channels
     for i in range(low, high):
         w0, w1, w2, w3 = words(r.key_person, i, 0, 1)

@@ -15,15 +15,15 @@ from omnisim.processor import prefetch
 from omnisim.streams import CHUNK
 
 DEMAND = np.dtype([
-    ("consumer", "i8"), ("quantity", "i4"), ("minute", "i2"),
+    ("consumer", "u4"), ("quantity", "i4"), ("minute", "i2"),
     ("channel", "u1"), ("origin", "u1"), ("sku", "u1"),
     ("ordinal", "u1"),                  # tells the needs of one consumer and day apart
     ("led_from", "i1"),                 # channel that led here, or -1
-    ("padding", "u1", 5),
+    ("padding", "u1"),
 ])
 """An order that a consumer wants to place."""
 
-VISIT = np.dtype([("consumer", "i8"), ("channel", "i2"), ("origin", "i2"), ("led_from", "i2"), ("padding", "i2")])
+VISIT = np.dtype([("consumer", "u4"), ("channel", "u1"), ("origin", "u1"), ("led_from", "i1"), ("padding", "u1")])
 """A visit to be made."""
 
 
@@ -49,12 +49,14 @@ class Workspace(NamedTuple):
 
     draws: NDArray[np.uint64]
     """scan draws of a chunk, four to a word"""
-    hits: NDArray[np.int64]
+    hits: NDArray[np.uint32]
     """candidates, decision after decision"""
     coarse: NDArray[np.uint16]
     """their scan draws"""
     fine: NDArray[np.uint64]
     """(4, CHUNK + 8) further words of candidates"""
+    first: NDArray[np.uint64]
+    """(4, CHUNK + 8) words of their first need"""
     own: NDArray[np.uint64]
     """(4, CHUNK + 8) words of their own keys"""
     visits: NDArray[np.void]
@@ -76,7 +78,7 @@ TODAY = np.dtype([
 ])
 """What the day brings to everybody."""
 Today = Any
-"""One record of TODAY."""
+"""TODAY (1,): kernels take arrays of one record, which cost less to hand over than a record."""
 
 COUNTS = np.dtype([
     ("scale", "i8"),
@@ -92,7 +94,7 @@ COUNTS = np.dtype([
 ])
 """What one part of the population counts on one day."""
 Counts = Any
-"""One record of COUNTS."""
+"""COUNTS (1,)"""
 
 
 @kernel
@@ -136,6 +138,6 @@ def queue(c: Consumers, counts, visits, i, k, origin, led_from):
 
 def empty_counts(rules: Rules) -> Counts:
     """Counts of zero."""
-    counts = np.zeros(1, COUNTS)[0]
+    counts = np.zeros(1, COUNTS)
     counts["scale"] = rules["scale"]
     return counts

@@ -22,7 +22,7 @@ from omnisim.market.consumers import (
     Consumers,
     pick_channel,
 )
-from omnisim.market.day import DEMAND, QUEUE, VISIT, Asked, Counts, Today, Workspace, queue, room, room_for_pairs
+from omnisim.market.day import DEMAND, QUEUE, VISIT, Asked, Today, Workspace, queue, room, room_for_pairs
 from omnisim.market.moves import (
     add_interest,
     bound_of_interest,
@@ -89,7 +89,7 @@ def see_media(c: Consumers, r: Rules, t: Today, counts, asked: Asked, w: Workspa
     fine_draws(w.fine, w.hits, first, n, t.day, r.key_exposure[k], 1)
     rate, clicks, paid = t.exposure[k], r.click_share[k] * t.weight[k], t.paid[k]
     for h in range(n):
-        i = w.hits[first + h]
+        i = np.int64(w.hits[first + h])
         if happens(refine(w.coarse[first + h], w.fine[0, h]), rate * c.people[i].affinity):
             _expose(c, r, t, counts, asked, w, i, k, unit(w.fine[2, h]) < paid)
             if unit(w.fine[1, h]) < clicks:
@@ -107,7 +107,7 @@ def come_unprompted(c: Consumers, r: Rules, t: Today, counts, asked: Asked, w: W
     """
     fine_draws(w.fine, w.hits, first, n, t.day, r.key_visit[k], 1)
     for h in range(n):
-        i = w.hits[first + h]
+        i = np.int64(w.hits[first + h])
         if c.last[i, k] == t.day or not frequents(c, r, i, k):
             continue
         x = interest_on(c, r, i, t.day)
@@ -134,7 +134,7 @@ def come_unprompted(c: Consumers, r: Rules, t: Today, counts, asked: Asked, w: W
 
 
 @melted
-def feel_need(c: Consumers, r: Rules, t: Today, counts, asked: Asked, w: Workspace, i, u, own):
+def feel_need(c: Consumers, r: Rules, t: Today, counts, asked: Asked, w: Workspace, i, u, own, h):
     """Decide a candidate's repurchase: a Poisson number of needs at rate λ m, each on a channel of its own.
 
     λ is the consumer's own (`purchase_rate`, from the word `own`), m multiplies member, interest, touch and calendar.
@@ -161,8 +161,10 @@ def feel_need(c: Consumers, r: Rules, t: Today, counts, asked: Asked, w: Workspa
         needs += 1
         term *= mean / needs
         total += term
+    v0, v1, v2, v3 = w.first[0, h], w.first[1, h], w.first[2, h], w.first[3, h]
     for j in range(needs):
-        v0, v1, v2, v3 = words(r.key_need, i, t.day, 2 + j)
+        if j > 0:
+            v0, v1, v2, v3 = words(r.key_need, i, t.day, 2 + j)
         k = np.int64(c.people[i].home)
         if unit(v0) >= r.stay or not r.checkout[k]:
             k = r.community if flags & SEAT and r.checkout[r.community] else np.int64(pick_channel(c, r, i, unit(v1)))
@@ -214,7 +216,7 @@ def _renew(c: Consumers, counts, low, high, period, day):
 
 
 @kernel
-def live_a_day(c: Consumers, r: Rules, t: Today, counts: Counts, asked: Asked, news, low, high, period):
+def live_a_day(c: Consumers, rules, today, counted, asked: Asked, news, low, high, period):
     """Consumers low ≤ i < high live through one day.
 
     Parameters
@@ -230,11 +232,13 @@ def live_a_day(c: Consumers, r: Rules, t: Today, counts: Counts, asked: Asked, n
     -------
     asked, or a larger one in its place
     """
+    r, t, counts = rules[0], today[0], counted[0]
     channels = r.channels
     w = Workspace(
-        np.empty(CHUNK // 4, np.uint64), np.empty(CHUNK * (channels + 1) + 8, np.int64),
+        np.empty(CHUNK // 4 + 16, np.uint64), np.empty(CHUNK * (channels + 1) + 8, np.uint32),
         np.empty(CHUNK * (channels + 1) + 8, np.uint16), np.empty((4, CHUNK + 8), np.uint64),
-        np.empty((4, CHUNK + 8), np.uint64), np.empty(QUEUE + 8, VISIT), np.empty((4, QUEUE + 8), np.uint64))
+        np.empty((4, CHUNK + 8), np.uint64), np.empty((4, CHUNK + 8), np.uint64), np.empty(QUEUE + 8, VISIT),
+        np.empty((4, QUEUE + 8), np.uint64))
     draws = w.draws.view(np.uint16)
     starts = np.zeros(channels + 2, np.int64)
     heard = 0
@@ -262,7 +266,7 @@ def live_a_day(c: Consumers, r: Rules, t: Today, counts: Counts, asked: Asked, n
         starts[channels] = found
         found = scan_due(c, a, size, t.day, draws, w.hits, w.coarse, found)
         for h in range(starts[channels], found):
-            time_out(c, r, counts, w.hits[h], t.day)
+            time_out(c, r, counts, np.int64(w.hits[h]), t.day)
         for k in range(channels):
             see_media(c, r, t, counts, asked, w, k, starts[k], starts[k + 1] - starts[k])
         make_visits(c, r, t, counts, asked, w)
@@ -284,10 +288,11 @@ def live_a_day(c: Consumers, r: Rules, t: Today, counts: Counts, asked: Asked, n
             come_unprompted(c, r, t, counts, asked, w, k, starts[k], starts[k + 1] - starts[k])
         first, n = starts[channels], found - starts[channels]
         fine_draws(w.fine, w.hits, first, n, t.day, r.key_need, 1)
+        fine_draws(w.first, w.hits, first, n, t.day, r.key_need, 2)
         fine_draws(w.own, w.hits, first, n, 0, r.key_person, 2)
         for h in range(n):
             u = refine(w.coarse[first + h], w.fine[0, h])
-            feel_need(c, r, t, counts, asked, w, w.hits[first + h], u, w.own[0, h])
+            feel_need(c, r, t, counts, asked, w, np.int64(w.hits[first + h]), u, w.own[0, h], h)
             if counts.queued > QUEUE - MOST_NEEDS:
                 make_visits(c, r, t, counts, asked, w)
         make_visits(c, r, t, counts, asked, w)

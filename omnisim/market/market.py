@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from omnisim.books import MEASURE, ORDER_DTYPE, PARCEL
+from omnisim.books import MEASURE, PARCEL
 from omnisim.ledger import Ledger, Page
 from omnisim.market import community, day, journey, orders
 from omnisim.market.consumers import ALIVE, NEVER, S_B, S_D, S_M, S_X, SEAT, Consumers, allocate, settle_in
@@ -59,7 +59,7 @@ class Demand:
         rows = np.concatenate(self.parts)
         keys = orders.settlement_keys(self.rules, rows, self.day)
         order = np.lexsort((rows["ordinal"], rows["consumer"], keys, rows["minute"]))
-        return order, rows["sku"][order].astype(np.int64), rows["quantity"][order] * self.rules["scale"]
+        return order, rows["sku"][order].astype(np.int64), rows["quantity"][order] * self.rules["scale"][0]
 
     def by_part(self, filled: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
         """What was decided about all demands laid end to end, part by part."""
@@ -88,7 +88,7 @@ class Market:
     joins: list[Ints] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.searches = np.zeros(self.rules["channels"])
+        self.searches = np.zeros(self.rules["channels"][0])
         self.asked = [journey.empty_asked() for _ in self.parts]
         self.parcels = [np.empty(0, PARCEL) for _ in self.parts]
 
@@ -108,13 +108,13 @@ class Market:
         self.asked = asked = each(pool, lambda p: journey.live_a_day(
             self.consumers, rules, today, counts[p], self.asked[p], heard[p], *self.parts[p], self.renewal),
             len(self.parts))
-        self.joins = [part.joins[:count["joins"]] for part, count in zip(asked, counts, strict=True)]
-        self.shares = np.sort(np.concatenate([part.shares[:count["shares"]]
+        self.joins = [part.joins[:count["joins"][0]] for part, count in zip(asked, counts, strict=True)]
+        self.shares = np.sort(np.concatenate([part.shares[:count["shares"][0]]
                                               for part, count in zip(asked, counts, strict=True)]))
-        units = sum((count["units"][:rules["skus"]] for count in counts), np.zeros(rules["skus"], np.int64))
-        demand = Demand([part.demands[:count["demands"]] for part, count in zip(asked, counts, strict=True)], units,
-                        rules, today["day"])
-        return demand, [part.ended[:count["ended"]] for part, count in zip(asked, counts, strict=True)]
+        units = sum((count["units"][0][:rules["skus"][0]] for count in counts), np.zeros(rules["skus"][0], np.int64))
+        demand = Demand([part.demands[:count["demands"][0]] for part, count in zip(asked, counts, strict=True)], units,
+                        rules, today["day"][0])
+        return demand, [part.ended[:count["ended"][0]] for part, count in zip(asked, counts, strict=True)]
 
     def settle(self, demand: Demand, filled: list[NDArray[np.bool_]], ledger: Ledger,
                pool: ThreadPoolExecutor | None) -> list[tuple[NDArray[np.void], Ints]]:
@@ -125,31 +125,29 @@ class Market:
         by part, PARCEL (n,) by day of arrival, and where the parcels of today, tomorrow, … begin
         """
         few = sum(part.size for part in demand.parts) < FEW
-        keep = ledger.keep_orders and ledger.reported(demand.day)
         pages = [ledger.page(p, part.size) for p, part in enumerate(demand.parts)]
+        lines = [ledger.blank_lines(p, part.size, demand.day) for p, part in enumerate(demand.parts)]
         booked = each(None if few else pool,
-                      lambda p: self._book(p, demand.parts[p], filled[p], pages[p], keep, ledger.sample),
+                      lambda p: self._book(p, demand.parts[p], filled[p], pages[p], lines[p], ledger.sample),
                       len(demand.parts))
-        for lines, parcels, _, _ in booked:
-            lines["order_id"] += ledger.n_orders
+        for written, (n_lines, parcels, _, _) in zip(lines, booked, strict=True):
+            written["order_id"][:n_lines] += ledger.n_orders
             parcels["order_id"] += ledger.n_orders
             ledger.n_orders += parcels.size
-        ledger.add_orders([lines for lines, _, _, _ in booked])
+        ledger.add_orders([n_lines for n_lines, _, _, _ in booked])
         self.news += [news for _, _, _, news in booked]
         return [(parcels, starts) for _, parcels, starts, _ in booked]
 
-    def _book(self, p: int, demands: NDArray[np.void], filled: NDArray[np.bool_], page: Page, keep: bool,
-              sample: np.uint64) -> tuple[NDArray[np.void], NDArray[np.void], Ints, Ints]:
-        """Order lines, parcels by arrival, where each day's begin, and news of one part."""
-        lines = np.empty(demands.size if keep else 0, ORDER_DTYPE)
+    def _book(self, p: int, demands: NDArray[np.void], filled: NDArray[np.bool_], page: Page,
+              lines: NDArray[np.void], sample: np.uint64) -> tuple[int, NDArray[np.void], Ints, Ints]:
+        """Number of order lines, parcels by arrival, where each day's begin, and news of one part."""
         parcels = self.parcels[p] = day.room(self.parcels[p], 0, demands.size)
-        news = np.empty((demands.size * self.rules["invitations"], 3), np.int64)
+        news = np.empty((demands.size * self.rules["invitations"][0], 3), np.int64)
         n_lines, n_parcels, n_news = orders.book_orders(
             self.consumers, self.rules, self.today, self.counts[p], page, demands, filled, lines, sample, parcels, news)
         by_arrival = np.empty(n_parcels, PARCEL)
-        starts = orders.sort_by_arrival(parcels[:n_parcels], self.today["day"], by_arrival)
-        lines = lines[:n_lines] if 2 * n_lines > lines.size else lines[:n_lines].copy()
-        return lines, by_arrival, starts, news[:n_news].copy()
+        starts = orders.sort_by_arrival(parcels[:n_parcels], self.today["day"][0], by_arrival)
+        return n_lines, by_arrival, starts, news[:n_news].copy()
 
     def deliver(self, parcels: list[list[NDArray[np.void]]], pool: ThreadPoolExecutor | None) -> Ints:
         """Parcels reach consumers, batch by batch of each part; returns the units fit to be sold again, by article."""
@@ -158,13 +156,13 @@ class Market:
         found = [one for part in done for one in part]
         self.joins += [joins for joins, _, _ in found]
         self.news += [news for _, news, _ in found]
-        return sum((restocked for _, _, restocked in found), np.zeros(self.rules["skus"], np.int64))
+        return sum((restocked for _, _, restocked in found), np.zeros(self.rules["skus"][0], np.int64))
 
     def _hand_over(self, p: int, parcels: NDArray[np.void]) -> tuple[Ints, Ints, Ints]:
         """Who asks for a seat, news, and units to be sold again, of one batch."""
-        restocked = np.zeros(self.rules["skus"], np.int64)
+        restocked = np.zeros(self.rules["skus"][0], np.int64)
         joins = np.empty((parcels.size, 2), np.int64)
-        news = np.empty((parcels.size * (self.rules["audience"] + 1), 3), np.int64)
+        news = np.empty((parcels.size * (self.rules["audience"][0] + 1), 3), np.int64)
         n_joins, n_news = orders.deliver(self.consumers, self.rules, self.today, self.counts[p], parcels, joins, news,
                                          restocked)
         return joins[:n_joins].copy(), news[:n_news].copy(), restocked
@@ -174,16 +172,16 @@ class Market:
         rules, counts = self.rules, self.counts[0]
         joins = np.concatenate(self.joins)
         if joins.size:
-            keys = hashes(rules["key_private"], joins[:, 0], self.today["day"], 2)
+            keys = hashes(rules["key_private"][0], joins[:, 0], self.today["day"][0], 2)
             joins = joins[np.lexsort((joins[:, 0], keys, joins[:, 1]))]
         community.give_seats(self.consumers, rules, self.today, counts, self.seats, joins)
-        most = (self.shares.size + int(self.seats.taken[0])) * int(rules["readers"] + rules["audience"])
+        most = (self.shares.size + int(self.seats.taken[0])) * int(rules["readers"][0] + rules["audience"][0])
         news = np.empty((most, 3), np.int64)
-        drawn = hashes(rules["key_private"], self.seats.holders[:self.seats.taken[0]], self.today["day"], 4)
+        drawn = hashes(rules["key_private"][0], self.seats.holders[:self.seats.taken[0]], self.today["day"][0], 4)
         luck = np.empty(drawn.size, np.int64)
         luck[np.argsort(drawn, kind="stable")] = np.arange(drawn.size)
         # exactly as many members as the money pays, those with the lowest draws: the budget is never exceeded
-        bar = min(luck.size, budget // int(rules["share_reward"] * rules["scale"])) - 1
+        bar = min(luck.size, budget // int(rules["share_reward"][0] * rules["scale"][0])) - 1
         n = community.live_in_groups(self.consumers, rules, self.today, counts, self.seats, self.shares, luck, bar,
                                      news)
         self.news.append(news[:n].copy())
@@ -191,21 +189,23 @@ class Market:
     def close(self) -> Counts:
         """End the day: what everybody learns from others, and the stages at midnight."""
         counts = add_counts(self.counts)
-        tally = counts["tally"].sum(axis=0)
+        tally = counts["tally"][0].sum(axis=0)
         n = self.searches.size
-        self.searches = tally[:n, SEARCHES] / self.today["coverage"][:n]
+        self.searches = tally[:n, SEARCHES] / self.today["coverage"][0, :n]
         self.consultations = int(tally[:, CONSULTATIONS].sum())
-        moved = counts["moves"].copy()
+        moved = counts["moves"][0].copy()
         moved[25] = 0  # an advocate who exposes a neighbour does not move
         np.add.at(self.stages, TARGET, moved)
         np.subtract.at(self.stages, SOURCE, moved)
-        self.stages += counts["renewed"]
+        self.stages += counts["renewed"][0]
         return counts
 
 
 def each(pool: ThreadPoolExecutor | None, work: Callable[[int], T], parts: int) -> list[T]:
     """What the work gives for each part: side by side in the pool, or one after the other."""
-    return [work(p) for p in range(parts)] if pool is None else list(pool.map(work, range(parts)))
+    others = [pool.submit(work, p) for p in range(1, parts)] if pool else []
+    first = work(0)
+    return [first, *(other.result() for other in others)] if pool else [first, *(work(p) for p in range(1, parts))]
 
 
 def add_counts(parts: Sequence[Counts]) -> Counts:
@@ -229,7 +229,7 @@ def open_market(scenario: Scenario, seed: int, replication: int, parts: list[tup
     """The market on the morning of the first simulated day."""
     rules = compile_rules(scenario, seed, replication, looseness=looseness)
     n, channels = scenario.population.size, len(active_channels(scenario))
-    consumers = allocate(n, channels, float(rules["affinity_quantiles"].max() * rules["affinity_scale"].max()))
+    consumers = allocate(n, channels, float(rules["affinity_quantiles"][0].max() * rules["affinity_scale"][0].max()))
     if pool is None:
         for low, high in parts:
             settle_in(consumers, rules, low, high)
@@ -237,7 +237,7 @@ def open_market(scenario: Scenario, seed: int, replication: int, parts: list[tup
         list(pool.map(lambda part: settle_in(consumers, rules, *part), parts))
     grains = sum((sum_affinity(consumers, low, high, channels) for low, high in parts), np.zeros(channels, np.int64))
     seats = _first_seats(scenario, rules, consumers)
-    stages = np.bincount(consumers.people["stage"], minlength=16).astype(np.int64) * rules["scale"]
+    stages = np.bincount(consumers.people["stage"], minlength=16).astype(np.int64) * rules["scale"][0]
     renewal = scenario.population.renewal
     return Market(rules, open_media(scenario, grains), consumers, seats, parts,
                   round(365 / renewal) if renewal > 1e-6 else 0, stages)
@@ -246,17 +246,17 @@ def open_market(scenario: Scenario, seed: int, replication: int, parts: list[tup
 def _first_seats(scenario: Scenario, rules: Rules, consumers: Consumers) -> community.Seats:
     """Seat the members of the first day: live customers with the smallest keyed hash, so that the number is exact."""
     groups = scenario.community
-    seats = groups.seats // int(rules["scale"]) if groups and rules["community"] >= 0 else 0
+    seats = groups.seats // int(rules["scale"][0]) if groups and rules["community"][0] >= 0 else 0
     seats = min(seats, scenario.population.size)  # nobody sits on two
     holders = np.full(seats, -1, np.int64)
     people = consumers.people
     live = np.flatnonzero(people["flags"] & ALIVE)
-    wanted = min(groups.members // int(rules["scale"]) if groups else 0, seats, live.size)
-    keys = hashes(rules["key_private"], live, 0, 3)
+    wanted = min(groups.members // int(rules["scale"][0]) if groups else 0, seats, live.size)
+    keys = hashes(rules["key_private"][0], live, 0, 3)
     chosen = np.sort(live[np.argsort(keys, kind="stable")[:wanted]])
     holders[:wanted] = chosen
     people["flags"][chosen] |= SEAT
     seated = chosen[np.isin(people["stage"][chosen], (S_B, S_M, S_X))]
     people["stage"][seated], consumers.due[seated] = S_D, NEVER
-    community.prompt_members(consumers, rules, chosen, rules["first_day"])
+    community.prompt_members(consumers, rules, chosen, rules["first_day"][0])
     return community.Seats(holders, np.array([wanted], np.int64))

@@ -77,7 +77,8 @@ def add_interest(c: Consumers, r: Rules, i, day, half):
     c.people[i].interest_long = long
     c.people[i].interest_short = short
     c.people[i].interest_day = day
-    c.keen[i] = bound_of_interest(1.0 - (1.0 - long) * (1.0 - short))
+    if r.searched:
+        c.keen[i] = bound_of_interest(1.0 - (1.0 - long) * (1.0 - short))
 
 
 @melted

@@ -53,8 +53,9 @@ def share_of(amount, millionths):
 
 
 @kernel
-def settlement_keys(r: Rules, demands, day):
+def settlement_keys(rules, demands, day):
     """The keyed hash that breaks ties between orders of the same minute."""
+    r = rules[0]
     keys = np.empty(demands.size, np.int64)
     for d in range(demands.size):
         demand = demands[d]
@@ -65,7 +66,7 @@ def settlement_keys(r: Rules, demands, day):
 
 
 @kernel
-def book_orders(c: Consumers, r: Rules, t: Today, counts, page: Page, demands, filled, lines, kept, parcels, news):
+def book_orders(c: Consumers, rules, today, counted, page: Page, demands, filled, lines, kept, parcels, news):
     """Let the settled orders of a part take effect, in order: money, first orders, lapses, invitations, stages.
 
     Parameters
@@ -82,6 +83,7 @@ def book_orders(c: Consumers, r: Rules, t: Today, counts, page: Page, demands, f
     -------
     number of order lines, of parcels, of news
     """
+    r, t, counts = rules[0], today[0], counted[0]
     n_lines = n_parcels = n_news = 0
     lapses, own = np.empty(demands.size, np.uint64), np.empty(demands.size, np.uint64)
     _draw_lapses(r, demands, t.day, lapses, own)
@@ -89,7 +91,7 @@ def book_orders(c: Consumers, r: Rules, t: Today, counts, page: Page, demands, f
         prefetch(c.people, demands[min(d + 2 * AHEAD, demands.size - 1)].consumer)
         ask_for_row(page.journeys, c.people[demands[min(d + AHEAD, demands.size - 1)].consumer].path)
         demand = demands[d]
-        i, k, sku = demand.consumer, np.int64(demand.channel), np.int64(demand.sku)
+        i, k, sku = np.int64(demand.consumer), np.int64(demand.channel), np.int64(demand.sku)
         quantity, minute = np.int64(demand.quantity), np.int64(demand.minute)
         tally = counts.tally[i % GROUPS, k]
         if not filled[d]:
@@ -229,7 +231,7 @@ def _book_cohort(c: Consumers, t: Today, counts, i, paid, page: Page):
 
 
 @kernel
-def deliver(c: Consumers, r: Rules, t: Today, counts, parcels, joins, news, restocked):
+def deliver(c: Consumers, rules, today, counted, parcels, joins, news, restocked):
     """Parcels of a part arrive: some come back, the others may lead into the membership, the community or advocacy.
 
     Draws `after` (level 1) by consumer and order day, so that two parcels on one day have luck of their own.
@@ -245,11 +247,13 @@ def deliver(c: Consumers, r: Rules, t: Today, counts, parcels, joins, news, rest
     -------
     number of joins, number of news
     """
+    r, t, counts = rules[0], today[0], counted[0]
     n_joins = n_news = 0
     for p in range(parcels.size):
         prefetch(c.people, parcels[min(p + AHEAD, parcels.size - 1)].consumer)
         parcel = parcels[p]
-        i, k, sku, quantity = parcel.consumer, np.int64(parcel.channel), np.int64(parcel.sku), np.int64(parcel.quantity)
+        i, k = np.int64(parcel.consumer), np.int64(parcel.channel)
+        sku, quantity = np.int64(parcel.sku), np.int64(parcel.quantity)
         w0, w1, w2, w3 = words(r.key_after, i, np.int64(parcel.day), 1 + 8 * (1 + np.int64(parcel.minute)))
         repeat = parcel.number > 1
         tally = counts.tally[i % GROUPS, k]
@@ -304,12 +308,12 @@ def sort_by_arrival(parcels, day, sorted_parcels):
     """
     starts = np.zeros(LATEST + 1, np.int64)
     for p in range(parcels.size):
-        starts[parcels[p].arrives - day + 1] += 1
+        starts[np.int64(parcels[p].arrives) - day + 1] += 1
     for n in range(LATEST):
         starts[n + 1] += starts[n]
     next_place = starts.copy()
     for p in range(parcels.size):
-        n = parcels[p].arrives - day
+        n = np.int64(parcels[p].arrives) - day
         sorted_parcels[next_place[n]] = parcels[p]
         next_place[n] += 1
     return starts

@@ -57,7 +57,7 @@ def _fields(kind: str, names: str, *shape: int) -> list[Any]:
 RULES = np.dtype(
     _fields("i8", "scale channels segments links seeds skus consumers first_day dormant_after lost_after "
                   "resolution_days consult_cost benefit community readers share_reward invitations refer_reward "
-                  "advocate_days audience delivery_cost cutoff converts repeats")
+                  "advocate_days audience delivery_cost cutoff converts repeats searched")
     + _fields("u8", "key_person key_affinity key_need key_order key_graph key_refer key_private key_after")
     + _fields("u8", "key_reach key_exposure key_visit", CHANNELS)
     + _fields("f8", "overlap rate_scale past_customers past_days past_members slope threshold win_back "
@@ -82,7 +82,7 @@ RULES = np.dtype(
 """Constants of a run as one record, which kernels take by reference. Rates are by day, money is in cents, shares of
 money are in millionths; the part before the padding holds the scenario's channels, segments, flows and articles."""
 Rules = Any
-"""One record of RULES: its fields are attributes in kernels and items outside."""
+"""RULES (1,): its fields are attributes of the one record in kernels, and items outside."""
 
 
 def active_channels(scenario: Scenario) -> list[str]:
@@ -106,13 +106,11 @@ def compile_rules(scenario: Scenario, seed: int, replication: int, *, looseness:
                  _repurchase(scenario), _service(scenario), _flows(scenario, names, seed, replication),
                  _community(scenario, names), _referral(scenario), _orders(scenario, names)):
         values.update(part)
-    rules = np.zeros(1, RULES)[0]
+    rules = np.zeros(1, RULES)
     for name, value in values.items():
         field = np.asarray(value)
-        if field.ndim:
-            rules[name][tuple(slice(length) for length in field.shape)] = field
-        else:
-            rules[name] = value
+        place: Any = (0, *(slice(length) for length in field.shape))
+        rules[name][place] = field
     return rules
 
 
@@ -178,6 +176,7 @@ def _visits(scenario: Scenario, names: list[str]) -> dict[str, Any]:
         "win_back": scenario.brand.repurchase.win_back,
         "converts": loop.convert,
     }
+    found["searched"] = (found["search"] > 0.0).any()  # where nobody searches, nobody's keenness is kept
     found["fades"] = _fading(found["decay_long"], found["decay_short"], interest.threshold)
     # whether anybody visits unprompted: a channel that nobody seeks is not scanned
     found["attracts"] = sum(found[name] for name in ("direct", "follow", "search", "revisit", "push")) > 0.0

@@ -14,7 +14,7 @@ import numpy as np
 
 from omnisim.compiled import inner, melted
 from omnisim.market.consumers import Consumers
-from omnisim.processor import LANES, equal, lowest, prefetch, under, under_sum
+from omnisim.processor import LANES, equal, lowest, ones, prefetch, under, under_sum
 from omnisim.streams import CHUNK
 
 MOST_SHIFT = 15
@@ -39,17 +39,28 @@ def scale(factor):
 
 @melted
 def collect(mask, at, size, c: Consumers, first, draws, hits, coarse, found):
-    """Add the consumers of a mask to the candidates, ask for their records, and return how many there are now."""
+    """Add the consumers of a mask to the candidates and ask for their records; returns how many there are now.
+
+    Three places are written whether or not so many bits are set: how many are is nothing a processor could guess.
+    """
     if size - at < LANES:
         mask &= (np.uint64(1) << np.uint64(size - at)) - np.uint64(1)
-    while mask != np.uint64(0):
+    n = ones(mask)
+    last = np.int64(hits[max(found, 1) - 1])
+    for place in range(found, found + 3):
         j = at + lowest(mask)
-        hits[found] = first + j
-        coarse[found] = draws[j]
-        prefetch(c.people, first + j)
-        found += 1
+        hits[place] = first + j
+        coarse[place] = draws[j]
+        last = last if mask == np.uint64(0) else first + j
+        prefetch(c.people, last)
         mask &= mask - np.uint64(1)
-    return found
+    for place in range(found + 3, found + n):
+        j = at + lowest(mask)
+        hits[place] = first + j
+        coarse[place] = draws[j]
+        prefetch(c.people, first + j)
+        mask &= mask - np.uint64(1)
+    return found + n
 
 
 @melted
@@ -70,12 +81,12 @@ def scan_visits(c: Consumers, k, first, size, factor, search, draws, hits, coars
     lift, lift_shift = scale(search)
     bound = c.bound[k, first:first + CHUNK]
     keen = c.keen[first:first + CHUNK]
+    start = found
     for at in range(0, size, LANES):
         mask = under_sum(draws, bound, at, factor, shift, keen, lift, lift_shift)
-        before = found
         found = collect(mask, at, size, c, first, draws, hits, coarse, found)
-        for n in range(before, found):
-            prefetch(c.last, hits[n])
+    for n in range(start, found):
+        prefetch(c.last, np.int64(hits[n]))
     return found
 
 

@@ -109,7 +109,7 @@ def make_visits(c: Consumers, r: Rules, t: Today, counts, asked: Asked, w: Works
     draw_visits(w.drawn, w.visits, counts.queued, t.day, r)
     for q in range(counts.queued):
         going = w.visits[q]
-        i, k = going.consumer, np.int64(going.channel)
+        i, k = np.int64(going.consumer), np.int64(going.channel)
         origin, led_from = np.int64(going.origin), np.int64(going.led_from)
         w0, w1, w2, w3 = w.drawn[0, q], w.drawn[1, q], w.drawn[2, q], w.drawn[3, q]
         n = 0
@@ -230,18 +230,19 @@ def ask(r: Rules, counts, demands, i, k, day, segment, origin, word, ordinal, le
 
     Its minute comes from bits of `word` that decided nothing else. Draws `order` (level 1 + 2 (ordinal + 16 k)).
     """
-    w0, w1, _, _ = words(r.key_order, i, day, 1 + 2 * (ordinal + 16 * k))
-    u = unit(w0)
-    sku = 0
-    while sku < r.skus - 1 and u > r.sku_edges[sku]:
-        sku += 1
     mean = max(0.0, r.units[k] * r.spend[segment] - 1.0)
-    u = unit(w1)
+    sku = 0
     quantity = 1
-    term = exp(-mean)
-    total = term
-    while u > total and quantity < MOST_UNITS and term > 0.0:
-        term *= mean / quantity
-        total += term
-        quantity += 1
+    if r.skus > 1 or mean > 0.0:
+        w0, w1, _, _ = words(r.key_order, i, day, 1 + 2 * (ordinal + 16 * k))
+        u = unit(w0)
+        while sku < r.skus - 1 and u > r.sku_edges[sku]:
+            sku += 1
+        u = unit(w1)
+        term = exp(-mean)
+        total = term
+        while u > total and quantity < MOST_UNITS and term > 0.0:
+            term *= mean / quantity
+            total += term
+            quantity += 1
     want(counts, demands, i, k, r.minutes[word & np.uint64(4095)], origin, ordinal, led_from, sku, quantity)
