@@ -7,7 +7,7 @@ from typing import Any
 from omnisim.scenario.model import Scenario
 
 
-def parameters(scenario: Scenario, seed: int) -> dict[str, Any]:
+def parameters(scenario: Scenario, seeds: list[int]) -> dict[str, Any]:
     """The numbers of a funnel scenario by plain names; lists are by channel.
 
     Raises
@@ -36,7 +36,7 @@ def parameters(scenario: Scenario, seed: int) -> dict[str, Any]:
 
     past_days = 365.0 * scenario.brand.age
     return {
-        "seed": seed, "consumers": people.size, "days": scenario.horizon.days, "channels": list(channels),
+        "seeds": seeds, "consumers": people.size, "days": scenario.horizon.days, "channels": list(channels),
         "reach": each("reach"), "overlap": people.overlap, "affinity_shape": people.affinity_shape,
         "impressions": [1000 * c.budget / c.cpm + c.organic_impressions for c in channels.values()],
         "click_share": each("click_share"), "persuasion": each("persuasion"), "intercept": each("intercept"),

@@ -77,11 +77,12 @@ def draw_needs(rng: np.random.Generator, rate: np.ndarray) -> np.ndarray:
 
 
 def main(live_on: Callable[[dict[str, Any], People, int], dict[str, list[int]]]) -> None:
-    """Read parameters from standard input, set up, let the days pass, print counts and seconds as JSON."""
+    """Read parameters from standard input; for each seed set up and let the days pass; print a JSON object a line."""
     p = json.load(sys.stdin)
-    start = time.perf_counter()
-    people = draw_people(p, np.random.default_rng(p["seed"]))
-    ready = time.perf_counter()
-    counts = live_on(p, people, p["seed"])
-    end = time.perf_counter()
-    print(json.dumps({"seconds": end - start, "set_up": ready - start, "days": end - ready, **counts}))
+    for seed in p["seeds"]:
+        start = time.perf_counter()
+        people = draw_people(p, np.random.default_rng(seed))
+        ready = time.perf_counter()
+        counts = live_on(p, people, seed)
+        end = time.perf_counter()
+        print(json.dumps({"seed": seed, "seconds": end - start, "set_up": ready - start, "days": end - ready, **counts}))

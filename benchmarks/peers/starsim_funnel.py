@@ -20,7 +20,7 @@ from people import People, draw_needs, main
 class Funnel(ss.Module):
     """Exposure, interest, visit, order, repurchase, lapse, win-back."""
 
-    def __init__(self, p: dict[str, Any], people: People) -> None:
+    def __init__(self, p: dict[str, Any], people: People, seed: int) -> None:
         super().__init__()
         self.p, self.start = p, people
         channels = range(len(p["channels"]))
@@ -36,7 +36,7 @@ class Funnel(ss.Module):
         self.needs, self.lapses, self.lapses_again = ss.random(name="needs"), ss.random(name="lapses"), ss.random(
             name="lapses_again")
         self.counts = np.zeros((3, len(p["channels"])), np.int64)
-        self.rng = np.random.default_rng(p["seed"] + 1)
+        self.rng = np.random.default_rng(seed + 1)
         self.days = 0
 
     def init_post(self) -> None:
@@ -102,7 +102,7 @@ class Funnel(ss.Module):
 def live_on(p: dict[str, Any], people: People, seed: int) -> dict[str, list[int]]:
     """Let the days pass; exposures, visits and orders by channel."""
     ss.options(crn=bool(p.get("crn", True)), verbose=0)
-    funnel = Funnel(p, people)
+    funnel = Funnel(p, people, seed)
     first = datetime.date(2024, 1, 1)
     last = first + datetime.timedelta(days=p["days"] - 1)
     sim = ss.Sim(n_agents=p["consumers"], modules=funnel, start=str(first), stop=str(last), dt=ss.days(1),
