@@ -17,7 +17,20 @@ from typing import NamedTuple
 
 import numpy as np
 from funnel import parameters
-from runs import FUNNEL, HERE, ONE_THREAD, Found, in_turn, machine, median, run_once, run_python, table, write_section
+from runs import (
+    FUNNEL,
+    HERE,
+    ONE_THREAD,
+    Found,
+    in_turn,
+    keep,
+    machine,
+    median,
+    run_once,
+    run_python,
+    table,
+    write_section,
+)
 from sizes import resize
 
 import omnisim as om
@@ -41,7 +54,7 @@ PEERS = (
     Peer("NumPy, plain", "numpy_plain", "numpy", 100_000, 20_000),
     Peer("NumPy, tuned", "numpy_tuned", "numpy", 100_000, 20_000),
     Peer("Starsim", "starsim_funnel", "starsim", 100_000, 20_000),
-    Peer("Starsim, crn off", "starsim_funnel", "starsim", 100_000, 20_000, crn=False),
+    Peer("Starsim, own luck", "starsim_funnel", "starsim", 100_000, 20_000, crn=False),
     Peer("Mesa", "mesa_funnel", "mesa", 10_000, 5_000),
 )
 OURS = 1_000_000
@@ -91,6 +104,7 @@ def compare_times(rounds: int) -> str:
     sizes = dict.fromkeys(jobs, OURS) | {peer.label: peer.consumers for peer in PEERS}
     packages = {peer.label: f"{peer.package} {version(peer.package)}" for peer in PEERS}
     cost = {name: [1e9 * run["seconds"] / (sizes[name] * days) for run in found[name]] for name in jobs}
+    keep("times", {name: float(np.median(costs)) for name, costs in cost.items()})
     two, one = (np.median(cost[name]) for name in list(jobs)[:2])
     rows = []
     for name in jobs:
@@ -98,7 +112,7 @@ def compare_times(rounds: int) -> str:
         rows.append([name, packages.get(name, f"omnisim {om.__version__}"), f"{sizes[name]:,}",
                      f"{median(found[name], 'seconds'):.2f} s", f"{middle:.3g}",
                      f"{min(cost[name]):.3g} – {max(cost[name]):.3g}",
-                     f"{middle / two:.1f}" if name in packages else "", f"{middle / one:.1f}" if name in packages else ""])
+                     *(f"{middle / ours:.1f}" if name in packages else "" for ours in (two, one))])
     head = ["", "version", "consumers", "365 days", "ns a consumer-day", "from – to", "omnisim on 2 threads is … times "
             "faster", "on 1 thread"]
     return f"{table(head, rows)}\n\nMedian of {rounds} runs in turn; {machine()}; peers on one thread each."

@@ -1,4 +1,4 @@
-"""What the peers are told about the reference funnel: its numbers, read from the scenario file and written nowhere else."""
+"""What the peers are told about the reference funnel: its numbers, read from the scenario file."""
 
 from __future__ import annotations
 

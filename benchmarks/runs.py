@@ -15,6 +15,7 @@ from typing import Any
 HERE = Path(__file__).parent
 SCENARIOS = HERE.parent / "scenarios"
 FUNNEL, BRAND = SCENARIOS / "reference_funnel.yaml", SCENARIOS / "brand.yaml"
+MEASURED = HERE / "measured.json"
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS", "NUMBA", "NUMEXPR")}
 Found = dict[str, Any]
 
@@ -66,6 +67,18 @@ def machine() -> str:
         if line.startswith("model name"):
             name = line.split(":", 1)[1].strip()
     return f"{len(os.sched_getaffinity(0))} processors ({name}), Python {platform.python_version()}"
+
+
+def keep(name: str, figures: object) -> None:
+    """Keep figures for later pictures, in measured.json."""
+    known = kept()
+    known[name] = figures
+    MEASURED.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def kept() -> Found:
+    """What was measured last, by name."""
+    return dict(json.loads(MEASURED.read_text(encoding="utf-8"))) if MEASURED.exists() else {}
 
 
 def write_section(name: str, text: str) -> None:

@@ -3,9 +3,9 @@
     python benchmarks/variance.py [--size 50000] [--seeds 40]
 
 Each seed runs the brand twice, with today's budgets and with 1 % more on every channel from the first reported day.
-Shared luck compares the two runs of a seed; own luck compares runs of different seeds, whose variance is that of the one
-plus that of the other. Referral is on. Scarce stock couples consumers, so it is measured with the brand's stock and with
-so little that one order in twenty-five is lost. The interval is a bootstrap over seeds.
+Shared luck compares the two runs of a seed; own luck compares runs of different seeds, so that the variance is that of
+the one plus that of the other. Referral is on. Scarce stock couples consumers, so it is measured with the brand's stock
+and with so little that one order in twenty-five is lost. The interval is a bootstrap over seeds.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The reference funnel in NumPy: each day every consumer and channel draws, and the few who are reached are followed up.
+"""The reference funnel in NumPy: every consumer draws for every channel, and the few reached are followed up.
 
     python benchmarks/peers/numpy_tuned.py < parameters.json
 
