@@ -1,6 +1,6 @@
 """The reference funnel in Mesa (version 3): an agent for each consumer, one step a day.
 
-    python benchmarks/peers/mesa_funnel.py < parameters.json
+    python benchmarks/peers/mesa_tuned.py < parameters.json
 
 Written for speed as far as agents in Python go: an agent holds the channels it uses with their chances side by side,
 interest is halved only when it is looked at, `do` without shuffling (the order of agents does not matter here), slots.

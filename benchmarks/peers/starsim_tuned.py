@@ -1,6 +1,6 @@
 """The reference funnel in Starsim (version 3): a module with states, a distribution for each decision, one step a day.
 
-    python benchmarks/peers/starsim_funnel.py < parameters.json
+    python benchmarks/peers/starsim_tuned.py < parameters.json
 
 Written for speed within Starsim's own idiom: distributions are asked for the agents concerned only, chances are
 computed once, arrays are single precision (Starsim's default), and results are kept in plain arrays. `crn` in the
