@@ -1,7 +1,7 @@
 """The reference funnel in omnisim, NumPy, Starsim and Mesa: the same rates, and how long each takes.
 
-Each peer stands twice: plain, as its own tutorials write a model, and tuned, as fast as we could make it without leaving
-the tool.
+Each peer stands twice: plain, as its own tutorials write a model, and tuned, as fast as we could make it without
+leaving the tool.
 
     python -m pip install --editable ".[peers]"
     python benchmarks/against_peers.py [--rounds 7] [--seeds 20] [--only rates|times]
