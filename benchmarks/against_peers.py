@@ -25,6 +25,7 @@ from runs import (
     HERE,
     ONE_THREAD,
     Found,
+    figures,
     in_turn,
     keep,
     machine,
@@ -115,9 +116,9 @@ def compare_times(rounds: int) -> str:
     for name in jobs:
         middle = np.median(cost[name])
         rows.append([name, packages.get(name, f"omnisim {om.__version__}"), f"{sizes[name]:,}",
-                     f"{median(found[name], 'seconds'):.2f} s", f"{middle:.3g}",
-                     f"{min(cost[name]):.3g} – {max(cost[name]):.3g}",
-                     *(f"{middle / ours:.1f}" if name in packages else "" for ours in (two, one))])
+                     f"{median(found[name], 'seconds'):.2f} s", figures(middle),
+                     f"{figures(min(cost[name]))} – {figures(max(cost[name]))}",
+                     *(f"{middle / ours:,.1f}" if name in packages else "" for ours in (two, one))])
     head = ["", "version", "consumers", "365 days", "ns a consumer-day", "from – to", "omnisim on 2 threads is … times "
             "faster", "on 1 thread"]
     return f"{table(head, rows)}\n\nMedian of {rounds} runs in turn; {machine()}; peers on one thread each."

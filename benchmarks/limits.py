@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from runs import FUNNEL, machine, table, write_section
+from runs import FUNNEL, figures, machine, table, write_section
 from sizes import resize
 
 import omnisim as om
@@ -109,7 +109,7 @@ def describe(cost: np.ndarray, events: np.ndarray) -> str:
              ("a visit: registration, interest, decision", visits, visit),
              ("an order: basket, stock, books, delivery, status", orders, order)]
     total = sum(rate * each for _, rate, each in parts)
-    rows = [[what, f"{rate:.3f}", f"{each:.3g} ns", f"{rate * each:.2f} ns", f"{rate * each / total:.0%}"]
+    rows = [[what, f"{rate:.3f}", f"{figures(each)} ns", f"{rate * each:.2f} ns", f"{rate * each / total:.0%}"]
             for what, rate, each in parts]
     rows.append(["a consumer-day, measured", "", "", f"{cost[-1]:.2f} ns", ""])
     return table(["what", "a consumer-day", "each", "a consumer-day", "share"], rows)

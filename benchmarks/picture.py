@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from runs import HERE, Found, kept
+from runs import HERE, Found, figures, kept
 
 from omnisim.canvas import GREY, INK, PALE, colour, font_names, new_axes, separate, to_png
 
@@ -15,13 +15,14 @@ def draw(measured: Found) -> None:
     """omnisim by population as lines, the peers at their own sizes as levels; both axes logarithmic."""
     lines = {name: {int(size): cost for size, cost in by_size.items()}
              for name, by_size in measured["population"].items()}
-    levels = {name: cost for name, cost in measured.get("times", {}).items() if not name.startswith("omnisim")}
+    levels = {name: cost for name, cost in measured.get("times", {}).items()
+              if name.endswith(("plain", "tuned"))}
     at_most = max(max(by_size) for by_size in lines.values())
     funnel = lines["reference funnel"]
     best = min(funnel.values())
-    answer = f"The reference funnel: {_figures(best)} ns in a large market (two threads)"
+    answer = f"The reference funnel: {figures(best)} ns in a large market (two threads)"
     if levels:
-        answer += "; dashed: the same funnel in other tools (one thread)"
+        answer += "; other tools on one thread: dashed, tuned dotted"
     axes = new_axes("What does a consumer-day cost, from a thousand consumers to ten million?", answer, (9.0, 5.2))
     axes.set_xscale("log")
     axes.set_yscale("log")
@@ -30,12 +31,12 @@ def draw(measured: Found) -> None:
         ink, _ = colour(place)
         axes.plot(list(by_size), list(by_size.values()), color=ink, linewidth=2.2, marker="o", markersize=5)
         ends.append(by_size[at_most])
-        names.append(f"omnisim, {name} {_figures(by_size[at_most])} ns")
+        names.append(f"omnisim, {name} {figures(by_size[at_most])} ns")
         inks.append(ink)
     for name, cost in levels.items():
-        axes.axhline(cost, color=GREY, linewidth=1.0, linestyle="--")
+        axes.axhline(cost, color=GREY, linewidth=1.0, linestyle=":" if name.endswith("tuned") else "--")
         ends.append(cost)
-        names.append(f"{name} {_figures(cost)} ns")
+        names.append(f"{name} {figures(cost)} ns")
         inks.append(INK)
     low, high = axes.get_ylim()
     logs = separate([_height(end, low, high) for end in ends], 0.045)
@@ -56,11 +57,6 @@ def draw(measured: Found) -> None:
 def _height(value: float, low: float, high: float) -> float:
     """Where a value stands on a logarithmic axis, as a share of its height."""
     return math.log(value / low) / math.log(high / low)
-
-
-def _figures(value: float) -> str:
-    """A number with two or three figures."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}" if value >= 10 else f"{value:.2g}"
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import argparse
 from functools import partial
 
 from picture import draw
-from runs import BRAND, FUNNEL, Found, in_turn, keep, kept, machine, median, run_once, table, write_section
+from runs import BRAND, FUNNEL, Found, figures, in_turn, keep, kept, machine, median, run_once, table, write_section
 
 SMALL, SIZES, MOST = 1_000, (10_000, 100_000, 1_000_000), 10_000_000
 DAYS = {"brand": {"days": 120, "warm_up": 60}, "reference funnel": {"days": 120, "warm_up": 0}}
@@ -41,8 +41,8 @@ def describe(seconds: dict[str, dict[int, float]]) -> str:
         net = {size: 1e9 * (taken - by_size[SMALL]) / ((size - SMALL) * days) for size, taken in by_size.items()
                if size > SMALL}
         for size, taken in by_size.items():
-            rows.append([name, f"{size:,}", f"{taken:.2f} s", f"{1e9 * taken / (size * days):.3g}",
-                         f"{net[size]:.3g}" if size in net else "",
+            rows.append([name, f"{size:,}", f"{taken:.2f} s", figures(1e9 * taken / (size * days)),
+                         figures(net[size]) if size in net else "",
                          f"{net[size] / net[EVEN[1]] - 1:+.0%}" if size in EVEN else ""])
     head = ["scenario", "consumers", "whole run", "ns a consumer-day", f"less the run with {SMALL:,}",
             f"against {EVEN[1]:,}"]

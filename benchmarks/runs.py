@@ -60,6 +60,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, ["---"] * len(head), *rows))
 
 
+def figures(value: float) -> str:
+    """A number with two or three figures, for reading."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
+
+
 def machine() -> str:
     """What the figures were measured on."""
     name = platform.machine()
