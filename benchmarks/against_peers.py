@@ -57,7 +57,7 @@ class Peer(NamedTuple):
 PEERS = (
     Peer("NumPy, plain", "numpy_plain", "numpy", 100_000, 20_000),
     Peer("NumPy, tuned", "numpy_tuned", "numpy", 100_000, 20_000),
-    Peer("Starsim, plain", "starsim_plain", "starsim", 50_000, 20_000),
+    Peer("Starsim, plain", "starsim_plain", "starsim", 100_000, 20_000),
     Peer("Starsim, tuned", "starsim_tuned", "starsim", 100_000, 20_000),
     Peer("Starsim, tuned, no shared luck", "starsim_tuned", "starsim", 100_000, 20_000, crn=False),
     Peer("Mesa, plain", "mesa_plain", "mesa", 5_000, 2_000),

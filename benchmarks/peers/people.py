@@ -80,9 +80,10 @@ def main(live_on: Callable[[dict[str, Any], People, int], dict[str, list[int]]])
     """Read parameters from standard input; for each seed set up and let the days pass; print a JSON object a line."""
     p = json.load(sys.stdin)
     for seed in p["seeds"]:
-        start = time.perf_counter()
+        start, processor = time.perf_counter(), time.process_time()
         people = draw_people(p, np.random.default_rng(seed))
         ready = time.perf_counter()
         counts = live_on(p, people, seed)
         end = time.perf_counter()
-        print(json.dumps({"seed": seed, "seconds": end - start, "set_up": ready - start, **counts}))
+        print(json.dumps({"seed": seed, "seconds": end - start, "set_up": ready - start,
+                          "processor": time.process_time() - processor, **counts}))

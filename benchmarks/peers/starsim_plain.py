@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import starsim as ss
-from people import People, main
+from people import People, draw_needs, main
 
 
 def chance_of_exposure(c: int) -> Callable[..., np.ndarray]:
@@ -30,9 +30,9 @@ def chance_of_order(c: int) -> Callable[..., np.ndarray]:
     return chance
 
 
-def mean_needs(module: Funnel, uids: ss.uids) -> np.ndarray:
-    """Mean number of repurchases of each agent, today."""
-    return module.rate[uids]
+def chance_of_need(module: Funnel, uids: ss.uids) -> np.ndarray:
+    """Chance of each agent to need something today; Starsim's Poisson numbers take ten times as long."""
+    return -np.expm1(-module.rate[uids])
 
 
 class Funnel(ss.Module):
@@ -51,7 +51,7 @@ class Funnel(ss.Module):
                         for c in self.channels]
         self.clicks = [ss.bernoulli(p=p["click_share"][c], name=f"clicks_{c}") for c in self.channels]
         self.buys = [ss.bernoulli(p=chance_of_order(c), name=f"buys_{c}") for c in self.channels]
-        self.needs = ss.poisson(lam=mean_needs, name="needs")
+        self.needs = ss.bernoulli(p=chance_of_need, name="needs")
         self.lapses = ss.random(name="lapses")
         self.lapses_again = ss.random(name="lapses_again")
         self.counts = np.zeros((3, len(self.channels)), np.int64)
@@ -93,9 +93,8 @@ class Funnel(ss.Module):
 
     def _repeat(self, orders: np.ndarray) -> None:
         """Live customers reorder where they last did, and may lapse."""
-        customers = self.live.uids
-        needs = self.needs.rvs(customers)
-        needy, count = customers[needs > 0], needs[needs > 0]
+        needy = self.needs.filter(self.live)
+        count = draw_needs(self.rng, np.asarray(self.rate[needy], float))
         for c in self.channels:
             here = self.home[needy] == c
             orders[c] += int(count[here].sum())
