@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+from funnel import parameters
+from peers.people import draw_people
 from runs import FUNNEL, figures, machine, table, write_section
 from sizes import resize
 
@@ -97,6 +99,13 @@ def draw_cost() -> float:
     return 1e9 * best(lambda: _fill_many(out, chunks, k)) / (chunks * CHUNK)
 
 
+def share_touched() -> float:
+    """Share of consumers whom a day of the funnel reaches on any channel, or who buy unprompted."""
+    people = draw_people(parameters(resize(om.load(FUNNEL), 100_000), [1]), np.random.default_rng(1))
+    left_alone = (1 - people.exposure).prod(axis=0) * np.where(people.live, np.exp(-people.rate), 1)
+    return float(1 - left_alone.mean())
+
+
 def describe(cost: np.ndarray, events: np.ndarray) -> str:
     """The cost of each step and of one event of its kind."""
     reached, visits, orders = events[-1]
@@ -113,6 +122,9 @@ def describe(cost: np.ndarray, events: np.ndarray) -> str:
     rows = [[what, f"{rate:.3f}", f"{figures(each)} ns", f"{rate * each:.2f} ns", f"{rate * each / total:.0%}"]
             for what, rate, each in parts]
     rows.append(["a consumer-day, measured", "", "", f"{cost[-1]:.2f} ns", ""])
+    touched = share_touched()
+    rows.append(["a consumer who is reached or needs something, without the scan", f"{touched:.3f}",
+                 f"{figures((cost[-1] - scans) / touched)} ns", "", ""])
     return table(["what", "a consumer-day", "each", "a consumer-day", "share"], rows)
 
 
