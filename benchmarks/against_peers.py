@@ -68,16 +68,16 @@ MOST = 4.0
 """Standard errors that a peer's rate may differ from ours."""
 
 
-def run_peer(peer: Peer, consumers: int, seeds: list[int]) -> list[Found]:
+def run_peer(peer: Peer, consumers: int, days: int, seeds: list[int]) -> list[Found]:
     """A peer's runs in one process."""
-    numbers = parameters(resize(om.load(FUNNEL), consumers), seeds) | {"crn": peer.crn}
+    numbers = parameters(resize(om.load(FUNNEL), consumers, {"horizon.days": days}), seeds) | {"crn": peer.crn}
     return run_python([HERE / "peers" / f"{peer.script}.py"], json.dumps(numbers), **ONE_THREAD)
 
 
 def compare_rates(seeds: int) -> str:
     """Visits and orders of each channel per 1,000 consumer-days, and how many standard errors a peer is away."""
-    scenario = resize(om.load(FUNNEL), 20_000)
-    days = scenario.horizon.days
+    days = 180
+    scenario = resize(om.load(FUNNEL), 20_000, {"horizon.days": days})
     wanted = [MEASURE["visits"], MEASURE["orders"]]
     ours = np.array([om.run(scenario, seed=seed, orders="none").books[0].daily[:, :, wanted].sum(axis=0).T
                      for seed in range(1, seeds + 1)]) * 1000 / (20_000 * days)
@@ -86,7 +86,7 @@ def compare_rates(seeds: int) -> str:
             for c, name in enumerate(names)]
     furthest = 0.0
     for peer in PEERS:
-        found = run_peer(peer, peer.fewer, list(range(1, seeds + 1)))
+        found = run_peer(peer, peer.fewer, days, list(range(1, seeds + 1)))
         theirs = np.array([[one["visits"], one["orders"]] for one in found]) * 1000 / (peer.fewer * days)
         error = np.sqrt((ours.var(axis=0, ddof=1) + theirs.var(axis=0, ddof=1)) / seeds)
         away = (theirs.mean(axis=0) - ours.mean(axis=0)) / error
@@ -94,7 +94,7 @@ def compare_rates(seeds: int) -> str:
         for row, mean, z in zip(rows, theirs.mean(axis=0).ravel(), away.ravel(), strict=True):
             row.append(f"{mean:.3f} ({z:+.1f})")
     head = ["channel", "a 1,000 consumer-days", "omnisim", *(peer.label for peer in PEERS)]
-    verdict = (f"Mean of {seeds} seeds of a year; in brackets the distance from omnisim in standard errors of the "
+    verdict = (f"Mean of {seeds} seeds of {days} days; in brackets the distance from omnisim in standard errors of the "
                f"difference: at most {furthest:.1f}, and {MOST:.0f} are allowed.")
     if furthest > MOST:
         verdict += " **Not within the limit.**"
@@ -103,10 +103,10 @@ def compare_rates(seeds: int) -> str:
 
 def compare_times(rounds: int) -> str:
     """Nanoseconds of a consumer-day, and how many times faster omnisim is."""
-    jobs = {f"omnisim, {n} thread{'s' * (n > 1)}": partial(run_once, size=OURS, threads=n) for n in (2, 1)}
-    jobs |= {peer.label: partial(lambda p: run_peer(p, p.consumers, [1])[0], peer) for peer in PEERS}
-    found = in_turn(jobs, rounds)
     days = om.load(FUNNEL).horizon.days
+    jobs = {f"omnisim, {n} thread{'s' * (n > 1)}": partial(run_once, size=OURS, threads=n) for n in (2, 1)}
+    jobs |= {peer.label: partial(lambda p: run_peer(p, p.consumers, days, [1])[0], peer) for peer in PEERS}
+    found = in_turn(jobs, rounds)
     sizes = dict.fromkeys(jobs, OURS) | {peer.label: peer.consumers for peer in PEERS}
     packages = {peer.label: f"{peer.package} {version(peer.package)}" for peer in PEERS}
     cost = {name: [1e9 * run["seconds"] / (sizes[name] * days) for run in found[name]] for name in jobs}

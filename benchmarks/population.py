@@ -62,7 +62,7 @@ def run_largest() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--largest", action="store_true")
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--rounds-of-most", type=int, default=3, help="rounds with ten million consumers")
     options = parser.parse_args()
     if options.largest:

@@ -1,6 +1,6 @@
 """How much shared luck helps: the variance of what 1 % more budget does to a year's GMV, with shared and with own luck.
 
-    python benchmarks/variance.py [--size 50000] [--seeds 40]
+    python benchmarks/variance.py [--size 50000] [--seeds 30]
 
 Each seed runs the brand twice, with today's budgets and with 1 % more on every channel from the first reported day.
 Shared luck compares the two runs of a seed; own luck compares runs of different seeds, so that the variance is that of
@@ -74,7 +74,7 @@ def describe(luck: Luck) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--size", type=int, default=50_000)
-    parser.add_argument("--seeds", type=int, default=40)
+    parser.add_argument("--seeds", type=int, default=30)
     options = parser.parse_args()
     names = ["orders filled", "variance with own luck / with shared luck (95 %)", "1 % more budget changes GMV by",
              "standard deviation of one pair, shared luck", "— own luck"]
