@@ -44,12 +44,18 @@ def _warning(what: str, got: str, rule: str, fix: str) -> Fault:
 
 def _horizon(scenario: Scenario) -> Iterator[Fault]:
     days = scenario.horizon.warm_up
-    if days < CALIBRATION:
+    if days < CALIBRATION and _remembers(scenario):
         yield _warning("horizon.warm_up", f"{days} days", f"below {CALIBRATION} traffic has not settled, and calibrate "
                        "refuses it", f"Set {CALIBRATION} or more.")
-    if days < BASELINE:
+    if days < BASELINE and (days > 0 or _remembers(scenario)):
         yield _warning("horizon.warm_up", f"{days} days", f"the window baseline is the last {BASELINE} days of the "
                        "warm-up and will be shorter", f"Set {BASELINE} or more.")
+
+
+def _remembers(scenario: Scenario) -> bool:
+    """Whether earlier exposures and visits bring traffic, so that it takes time to settle."""
+    return bool(scenario.flows or scenario.community or scenario.referral) or any(
+        channel.active and (channel.search or channel.revisit) for channel in scenario.channels.values())
 
 
 def _population(scenario: Scenario) -> Iterator[Fault]:
