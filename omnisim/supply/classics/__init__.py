@@ -4,7 +4,25 @@ Every function takes its figures by keyword, in whatever unit of money and time 
 its source, and refuses what cannot be meant. Nothing here knows of scenarios, simulation or plans.
 """
 
-from omnisim.supply.classics.demand import Scenarios, coverage, expected_shortage, mean_of, quantile
+from omnisim.supply.classics.base_stock import base_stock, base_stock_service, safety_stock
+from omnisim.supply.classics.continuous import (
+    Review,
+    best_reorder_point,
+    reorder_cost,
+    reorder_policy,
+    stock_cost,
+)
+from omnisim.supply.classics.continuous_approximations import approximate_reorder_policy
+from omnisim.supply.classics.demand import (
+    Scenarios,
+    coverage,
+    expected_shortage,
+    mean_of,
+    over_lead_times,
+    over_periods,
+    quantile,
+    whole_units,
+)
 from omnisim.supply.classics.disruptions import (
     base_stock_with_disruptions,
     economic_order_quantity_with_disruptions,
@@ -13,13 +31,21 @@ from omnisim.supply.classics.disruptions import (
     order_quantity_with_proportional_yield,
 )
 from omnisim.supply.classics.eoq import discounted_order_quantity, economic_order_quantity
+from omnisim.supply.classics.horizon import plan_finite_horizon
 from omnisim.supply.classics.joint import joint_replenishment
 from omnisim.supply.classics.losses import normal_loss, normal_second_loss, poisson_loss
 from omnisim.supply.classics.newsvendor import newsvendor, newsvendor_cvar, newsvendor_profit
+from omnisim.supply.classics.periodic import power_approximation, reorder_levels, reorder_levels_cost
+from omnisim.supply.classics.pooling import pool_risk
 
 __all__ = [
+    "Review",
     "Scenarios",
+    "approximate_reorder_policy",
+    "base_stock",
+    "base_stock_service",
     "base_stock_with_disruptions",
+    "best_reorder_point",
     "coverage",
     "discounted_order_quantity",
     "economic_order_quantity",
@@ -35,6 +61,18 @@ __all__ = [
     "normal_second_loss",
     "order_quantity_with_additive_yield",
     "order_quantity_with_proportional_yield",
+    "over_lead_times",
+    "over_periods",
+    "plan_finite_horizon",
     "poisson_loss",
+    "pool_risk",
+    "power_approximation",
     "quantile",
+    "reorder_cost",
+    "reorder_levels",
+    "reorder_levels_cost",
+    "reorder_policy",
+    "safety_stock",
+    "stock_cost",
+    "whole_units",
 ]

@@ -186,3 +186,95 @@ def _area(demand: Any, start: float, end: float, *, above: bool) -> float:
     else:
         chances = demand.cdf(points)
     return float(np.asarray(chances, np.float64) @ lengths)
+
+
+def whole_units(demand: Demand) -> Scenarios:
+    """Demand in whole units, 0 or above: a continuous distribution is rounded, P(d) = F(d + ½) − F(d − ½).
+
+    Parameters
+    ----------
+    demand : see `Demand`; discrete demand must be whole and not below 0 as it is
+
+    Returns
+    -------
+    Scenarios  of 0, 1, 2, … units; what a continuous distribution has below ½ counts as 0
+
+    Raises
+    ------
+    UsageError  for discrete demand that is no whole number of units
+    """
+    found = as_scenarios(demand)
+    if found is None:
+        high = float(demand.ppf(1 - TAIL) if hasattr(demand, "ppf") else demand.icdf(1 - TAIL))
+        if not 0 <= high <= MOST:
+            raise UsageError(fault("demand", f"up to {high:g} units", f"must lie between 0 and {MOST:,} units",
+                                   "Count in larger units, or choose a lighter tail."))
+        values = np.arange(np.ceil(high) + 1)
+        return Scenarios(values, np.diff(np.asarray(demand.cdf(values + 0.5), np.float64), prepend=0.0))
+    if found.values[0] < 0 or (found.values != np.floor(found.values)).any():
+        bad = found.values[(found.values < 0) | (found.values != np.floor(found.values))][0]
+        raise UsageError(fault("demand", f"{bad:g} units", "must be whole units, 0 or above",
+                               "Round it, or count in smaller units."))
+    if found.values[-1] > MOST:
+        raise UsageError(fault("demand", f"up to {found.values[-1]:g} units", f"must be at most {MOST:,} units",
+                               "Count in larger units."))
+    chances = np.zeros(int(found.values[-1]) + 1)
+    chances[found.values.astype(np.int64)] = found.probabilities
+    return Scenarios(np.arange(chances.size, dtype=np.float64), chances)
+
+
+def over_periods(demand: Demand, periods: float) -> Demand:
+    """Demand of several periods together, each drawn by itself.
+
+    Parameters
+    ----------
+    demand : of one period: normal, gamma or Poisson of scipy.stats, or any in whole units
+    periods : float [period]  whole for demand that is neither normal, gamma nor Poisson
+
+    Raises
+    ------
+    UsageError  for a continuous demand whose sums have no closed form, or a part of a period where it has none
+    """
+    name = getattr(getattr(demand, "dist", None), "name", "")
+    if periods > 0 and name in ("norm", "gamma", "poisson"):
+        from scipy import stats
+
+        mean, variance = float(demand.mean()), float(demand.var())
+        if name == "poisson" and float(demand.support()[0]) == 0:
+            return stats.poisson(mean * periods)
+        if name == "norm":
+            return stats.norm(mean * periods, np.sqrt(variance * periods))
+        if name == "gamma" and float(demand.support()[0]) == 0:
+            return stats.gamma(mean**2 / variance * periods, scale=variance / mean)
+    if as_scenarios(demand) is None:
+        raise UsageError(fault("demand", type(demand).__name__, "must be normal, gamma, Poisson or in whole units",
+                               "Round it with whole_units, or fit one of them."))
+    if periods != int(periods):
+        raise UsageError(fault("periods", periods, "must be whole for this demand", "Count in shorter periods."))
+    one = whole_units(demand).probabilities
+    total = np.ones(1)
+    for _ in range(int(periods)):
+        total = np.convolve(total, one)
+    return Scenarios(np.arange(total.size, dtype=np.float64), total)
+
+
+def over_lead_times(demand: Demand, lead_times: Mapping[int, float]) -> Scenarios:
+    """Demand during a lead time that is random itself, in whole units.
+
+    Parameters
+    ----------
+    demand : of one period, in whole units
+    lead_times : mapping of whole periods to probabilities
+
+    Raises
+    ------
+    UsageError  for lead times below 0 or not whole, or probabilities that do not sum to 1
+    """
+    times = whole_units(lead_times)
+    one = whole_units(demand).probabilities
+    length = (one.size - 1) * (times.values.size - 1) + 1
+    found, total = np.zeros(length), np.ones(1)
+    for chance in times.probabilities:
+        found[:total.size] += chance * total
+        total = np.convolve(total, one)
+    return Scenarios(np.arange(length, dtype=np.float64), found)

@@ -62,7 +62,7 @@ def not_negative(what: str, value: float, fix: str = "Use 0 for none.") -> Check
     return found
 
 
-def lead_time(value: float, what: str = "lead_time") -> Check:
+def lag(value: float, what: str = "lead_time") -> Check:
     """A time between order and receipt."""
     return not_negative(what, value, "Use 0 for goods that arrive at once.")
 
