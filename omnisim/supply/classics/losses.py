@@ -35,9 +35,9 @@ def normal_loss(x: Any, mean: float, sd: float) -> Any:
     0.168307
     """
     if sd == 0:
-        return np.maximum(mean - x, 0.0)
+        return _same_kind(np.maximum(mean - x, 0.0), x)
     z = (x - mean) / sd
-    return sd * (np.exp(-0.5 * z * z) / ROOT_2PI - z * special.ndtr(-z))
+    return _same_kind(sd * (np.exp(-0.5 * z * z) / ROOT_2PI - z * special.ndtr(-z)), x)
 
 
 def normal_second_loss(x: Any, mean: float, sd: float) -> Any:
@@ -58,9 +58,10 @@ def normal_second_loss(x: Any, mean: float, sd: float) -> Any:
     0.21486
     """
     if sd == 0:
-        return 0.5 * np.maximum(mean - x, 0.0) ** 2
+        return _same_kind(0.5 * np.maximum(mean - x, 0.0) ** 2, x)
     z = (x - mean) / sd
-    return 0.5 * sd * sd * ((z * z + 1) * special.ndtr(-z) - z * np.exp(-0.5 * z * z) / ROOT_2PI)
+    loss = 0.5 * sd * sd * ((z * z + 1) * special.ndtr(-z) - z * np.exp(-0.5 * z * z) / ROOT_2PI)
+    return _same_kind(loss, x)
 
 
 def poisson_loss(x: Any, mean: float) -> Any:
@@ -83,7 +84,11 @@ def poisson_loss(x: Any, mean: float) -> Any:
     at = np.asarray(x, np.float64)
     held = np.maximum(at, 0.0)
     loss = (mean - held) * poisson_tail(held, mean) + mean * poisson_probability(held, mean)
-    found = np.where(at < 0, mean - at, np.maximum(loss, 0.0))
+    return _same_kind(np.where(at < 0, mean - at, np.maximum(loss, 0.0)), x)
+
+
+def _same_kind(found: Any, x: Any) -> Any:
+    """A plain number for a plain number."""
     return found if np.ndim(x) else float(found)
 
 

@@ -113,7 +113,8 @@ def cost_of_levels(pmf: Floats, lead_pmf: Floats, fixed_cost: float, rates: tupl
     stock_costs(lead_pmf, low, costs, rates[0], rates[1])
     visits = np.empty(top - s)
     renew(pmf, visits, 0, top - s)
-    return average(costs, visits, fixed_cost, s - low, top - low)
+    cost: float = average(costs, visits, fixed_cost, s - low, top - low)
+    return cost
 
 
 def _prepare(where: str, demand: Demand, figures: tuple[float, float, float], periods: int) -> tuple[Floats, Floats]:
