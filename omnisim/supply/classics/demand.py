@@ -35,6 +35,16 @@ class Scenarios(NamedTuple):
     probabilities: Floats
 
 
+class _Checked(Scenarios):
+    """Scenarios in rising order whose probabilities are known to be sound."""
+
+
+def settle(demand: Demand) -> Demand:
+    """Demand in the form that is quick to ask more than once: checked scenarios, or the distribution itself."""
+    found = as_scenarios(demand)
+    return demand if found is None else found
+
+
 def as_scenarios(demand: Demand) -> Scenarios | None:
     """Discrete demand as quantities in rising order with their probabilities; None for a continuous distribution.
 
@@ -47,6 +57,8 @@ def as_scenarios(demand: Demand) -> Scenarios | None:
     UsageError  for probabilities below 0 or that do not sum to 1, empty lists, figures that are not finite, or
         anything that is no demand
     """
+    if isinstance(demand, _Checked):
+        return demand
     if isinstance(demand, Scenarios):
         values, chances = np.asarray(demand.values, np.float64), np.asarray(demand.probabilities, np.float64)
     elif isinstance(demand, Mapping):
@@ -68,8 +80,10 @@ def as_scenarios(demand: Demand) -> Scenarios | None:
     if not (chances >= 0).all() or abs(chances.sum() - 1) > 1e-6:
         raise UsageError(fault("demand", f"probabilities summing to {chances.sum():.6g}, least {chances.min():g}",
                                "must be ≥ 0 and sum to 1", "Divide them by their sum."))
+    if (np.diff(values) > 0).all():
+        return _Checked(values, chances / chances.sum())
     unique, place = np.unique(values, return_inverse=True)
-    return Scenarios(unique, np.bincount(place, chances, unique.size) / chances.sum())
+    return _Checked(unique, np.bincount(place, chances, unique.size) / chances.sum())
 
 
 def _is_discrete(demand: Any) -> bool:

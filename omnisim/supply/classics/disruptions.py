@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from omnisim.supply.classics.demand import expected_shortage, mean_of, quantile
+from omnisim.supply.classics.demand import expected_shortage, mean_of, quantile, settle
 from omnisim.supply.classics.inputs import accept, fault, not_negative, number, positive, share
 
 
@@ -223,6 +223,7 @@ def newsvendor_with_additive_yield(received: Any, *, holding_cost: float, backor
     accept("newsvendor_with_additive_yield", positive("holding_cost", holding_cost),
            positive("backorder_cost", backorder_cost), positive("demand", demand),
            number("level", level) if level is not None else None)
+    received = settle(received)
     if level is None:
         level = demand - quantile(received, holding_cost / (holding_cost + backorder_cost))
     gap = demand - level

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
-
-import numpy as np
 
 from omnisim.supply.classics.inputs import Check, accept, fault, positive, series
 
@@ -132,23 +131,24 @@ def discounted_order_quantity(*, fixed_cost: float, holding_rate: float, demand_
            series("unit_costs", unit_costs, len(breakpoints)),
            None if discount in ("all_units", "incremental") else
            fault("discount", discount, "must be 'all_units' or 'incremental'", "Choose one of the two."))
-    starts, prices = np.asarray(breakpoints, np.float64), np.asarray(unit_costs, np.float64)
+    starts, prices = [float(start) for start in breakpoints], [float(cost) for cost in unit_costs]
     accept(where,
-           None if starts[0] == 0 and (np.diff(starts) > 0).all() else
-           fault("breakpoints", str([float(start) for start in starts]), "must rise from 0",
+           None if starts[0] == 0 and all(a < b for a, b in itertools.pairwise(starts)) else
+           fault("breakpoints", str(starts), "must rise from 0",
                  "Start with 0 and give the smallest quantity of each tier in order."),
-           None if (np.diff(prices) < 0).all() and prices[-1] > 0 else
-           fault("unit_costs", str([float(price) for price in prices]), "must be > 0 and fall from tier to tier",
+           None if all(a > b for a, b in itertools.pairwise(prices)) and prices[-1] > 0 else
+           fault("unit_costs", str(prices), "must be > 0 and fall from tier to tier",
                  "Sort the tiers, or drop one that gives no discount."))
-    ends = np.append(starts[1:], np.inf)
-    extra = np.zeros_like(starts)  # paid for earlier units beyond the price of the tier
-    if discount == "incremental":
-        extra[1:] = np.cumsum(prices[:-1] * np.diff(starts)) - prices[1:] * starts[1:]
-    orders = (fixed_cost + extra) * demand_rate
-    best = np.clip(np.sqrt(2 * orders / (holding_rate * prices)), starts, ends)
-    costs = prices * demand_rate + holding_rate * extra / 2 + orders / best + holding_rate * prices * best / 2
-    tier = int(np.argmin(costs))
-    if best[tier] == ends[tier]:  # an order that reaches the next tier is priced by it
-        tier += 1
-        costs[tier] = min(costs[tier], costs[tier - 1])
-    return DiscountedLot(float(best[tier]), tier, float(costs[tier]))
+    extra = 0.0  # paid for the units below a tier beyond its own price
+    found = DiscountedLot(math.inf, -1, math.inf)
+    for tier, (start, price) in enumerate(zip(starts, prices, strict=True)):
+        if discount == "incremental" and tier:
+            extra += (prices[tier - 1] - price) * start
+        orders = (fixed_cost + extra) * demand_rate
+        best = max(math.sqrt(2 * orders / (holding_rate * price)), start)
+        if tier + 1 < len(starts) and best >= starts[tier + 1]:
+            continue  # an order this large is priced by a later tier, and is cheaper there
+        cost = price * demand_rate + holding_rate * (extra + price * best) / 2 + orders / best
+        if cost < found.cost:
+            found = DiscountedLot(best, tier, cost)
+    return found

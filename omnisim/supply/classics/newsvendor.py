@@ -14,6 +14,7 @@ from omnisim.supply.classics.demand import (
     expected_shortage,
     mean_of,
     quantile,
+    settle,
 )
 from omnisim.supply.classics.inputs import Check, Floats, accept, fault, not_negative, number, positive, share
 
@@ -101,6 +102,7 @@ def newsvendor(demand: Demand, *, overage_cost: float, underage_cost: float, qua
     accept("newsvendor", positive("overage_cost", overage_cost), positive("underage_cost", underage_cost),
            number("quantity", quantity) if quantity is not None else None)
     ratio = underage_cost / (underage_cost + overage_cost)
+    demand = settle(demand)
     best = quantile(demand, ratio) if quantity is None else float(quantity)
     short = expected_shortage(demand, best)
     over = short + best - mean_of(demand)
@@ -135,6 +137,7 @@ def newsvendor_profit(demand: Demand, *, price: float, unit_cost: float, salvage
     """
     accept("newsvendor_profit", *_margins(price, unit_cost, salvage, goodwill),
            number("quantity", quantity) if quantity is not None else None)
+    demand = settle(demand)
     order = newsvendor(demand, overage_cost=unit_cost - salvage, underage_cost=price - unit_cost + goodwill,
                        quantity=quantity)
     mean = mean_of(demand)
@@ -187,7 +190,7 @@ def newsvendor_cvar(demand: Demand, *, price: float, unit_cost: float, salvage: 
            number("weight", weight) or (None if 0 <= weight <= 1 else
                                         fault("weight", weight, "must be between 0 and 1", "Use 0 for the mean only.")),
            number("quantity", quantity) if quantity is not None else None)
-    scenarios = as_scenarios(demand)
+    demand, scenarios = settle(demand), as_scenarios(demand)
     margin, swing = price - unit_cost, price - salvage
     best = quantity
     if best is None and goodwill == 0:
