@@ -42,8 +42,7 @@ def poisson_levels(mean: int, k: float, h: float, p: float) -> tuple[float, ...]
 
 
 def chain(system: c.SerialChain) -> tuple[float, ...]:
-    found = c.serial_base_stock(system)
-    return (*found.echelon, found.cost)
+    return (c.serial_base_stock(system).cost,)
 
 
 def horizon(k: float) -> tuple[float, ...]:
@@ -113,11 +112,11 @@ CASES: list[Case] = [  # what, ours, the same in stockpyl
     ("finite horizon, problem 4.30", lambda: horizon(40),
      "(lambda r: (r[1][1], r[2]))(fh.finite_horizon_dp(**load_instance('problem_4_30')))"),
     ("serial chain, example 6.1, 3 stages", lambda: chain(CHAIN),
-     "flat(sm.optimize_base_stock_levels(network=load_instance('example_6_1')))"),
+     "cost(sm.optimize_base_stock_levels(network=load_instance('example_6_1')))"),
     ("— with four times stockpyl's usual grid", lambda: chain(CHAIN),
-     "flat(sm.optimize_base_stock_levels(network=load_instance('example_6_1'), x_num=4000, d_num=200))"),
+     "cost(sm.optimize_base_stock_levels(network=load_instance('example_6_1'), x_num=4000, d_num=200))"),
     ("serial chain, problem 6.2(a), 5 stages", lambda: chain(LONG),
-     "flat(sm.optimize_base_stock_levels(network=load_instance('problem_6_2a')))"),
+     "cost(sm.optimize_base_stock_levels(network=load_instance('problem_6_2a')))"),
     ("guaranteed service, figure 6.14, 10 stages", lambda: (c.guaranteed_service(
         *CAMERA, safety_factor=float(stats.norm.ppf(0.95))).cost,),
      "(gt.optimize_committed_service_times(gt.preprocess_tree(load_instance('figure_6_14')))[1],)"),
@@ -132,8 +131,8 @@ from stockpyl import (eoq, finite_horizon as fh, gsm_tree as gt, newsvendor as n
                       supply_uncertainty as su, wagner_whitin as ww)
 from stockpyl.instances import load_instance
 
-def flat(found):
-    return [*(found[0][k] for k in sorted(found[0])), found[1]]
+def cost(found):
+    return [found[1]]
 
 LOGNORMAL = stats.lognorm(0.3, 0, math.exp(6))
 YEAR, texts = json.load(sys.stdin)
@@ -198,8 +197,8 @@ def main() -> None:
             rows.append(f"| {what} | {mine} | {apart} | {shown(took)} | {shown(peer)} | {times} × |")
     text = f"""# Classics
 
-Beside stockpyl {version} (NumPy {numpy_version}); omnisim runs on NumPy {np.__version__}. Processor time of one call, the
-best of many, after compilation; {platform.machine()}, Python {platform.python_version()};
+Beside stockpyl {version} (NumPy {numpy_version}); omnisim runs on NumPy {np.__version__}. Processor time of one call,
+the best of many, after compilation; {platform.machine()}, Python {platform.python_version()};
 `python benchmarks/classics.py --stockpyl PYTHON`. Both check their input; distributions are made before the clock
 starts. "Differs" is the largest relative difference of the figures.
 
@@ -208,9 +207,9 @@ starts. "Differs" is the largest relative difference of the figures.
 {chr(10).join(rows)}
 
 Median ratio {np.median(ratios):,.0f}, least {min(ratios):,.1f}, largest {max(ratios):,.0f}; largest difference
-{worst:.0e}. Where figures differ by more than 1e-6, stockpyl works on a coarser grid or cuts demand off: its finite horizon stops demand at four standard
-deviations, and its serial chains come closer to ours on a finer grid. `tests/test_classics_*.py` hold the figures of
-the books, with an independent count or simulation beside each.
+{worst:.0e}. Where figures differ by more than 1e-6, stockpyl works on a coarser grid or cuts demand off: its finite
+horizon stops demand at four standard deviations, and its serial chains come closer to ours on a finer grid.
+`tests/test_classics_*.py` hold the figures of the books, with an independent count or simulation beside each.
 """
     (HERE / "classics.md").write_text(text, encoding="utf-8")
     print(text)
