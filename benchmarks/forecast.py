@@ -110,8 +110,9 @@ def main() -> None:
     row("the true expectation", None, found._replace(mean=rate[:, PAST:]))
     text = f"""# Forecasts
 
-{SERIES:,} made-up series of {PAST} days, {AHEAD} days held out with a campaign on days {CAMPAIGNS[-5]}–{CAMPAIGNS[-1]}; 800 brisk
-articles and 200 that sell one day in five or so. Processor time of one thread, kernels loaded;
+{SERIES:,} made-up series of {PAST} days, {AHEAD} days held out with a campaign on days
+{CAMPAIGNS[-5]}–{CAMPAIGNS[-1]}; 800 brisk articles and 200 that sell one day in five or so. Processor time of one
+thread, kernels loaded;
 {platform.machine()}, Python {platform.python_version()}{f", statsforecast {version}" if version else ""};
 `python benchmarks/forecast.py --statsforecast PYTHON`. Coverage: of outcomes inside the 90 % interval.
 

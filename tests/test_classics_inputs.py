@@ -29,6 +29,9 @@ REFUSED = [
      "Sort the tiers, or drop one that gives no discount."),
     (lambda: c.joint_replenishment(shared_cost=9, own_costs=[1, 2], holding_costs=[1], demand_rates=[1, 2]),
      "joint_replenishment: holding_costs = shape (1,) — must be 2 figures. Add or drop figures; nothing is repeated."),
+    (lambda: c.joint_replenishment(shared_cost=1e-9, own_costs=[1, 3], holding_costs=[1, 1], demand_rates=[1, 2]),
+     "joint_replenishment: shared_cost = 1e-09 — is too small beside own_costs to matter. "
+     "Order each article by its own EOQ."),
     (lambda: c.base_stock_with_disruptions(holding_cost=1, backorder_cost=3, demand=9, disruption=0, recovery=1),
      "base_stock_with_disruptions: disruption = 0 — must lie strictly between 0 and 1. Give a share such as 0.1.\n"
      "base_stock_with_disruptions: recovery = 1 — must lie strictly between 0 and 1. Give a share such as 0.1."),
@@ -87,6 +90,9 @@ REFUSED = [
      "A stage that keeps stock for nothing more is no stage: merge it with the next."),
     (lambda: c.distribution_base_stock(c.Distribution([2, 3], [1, -1], 1, 9, 3, 1)),
      "distribution_base_stock: lead_times[1] = -1.0 — must be finite and ≥ 0. Correct 1 of 2 figures."),
+    (lambda: c.distribution_base_stock(c.Distribution([2000, 3000], 1, 1, 9, 3, 1)),
+     "distribution_base_stock: warehouse_lead_time = 15,000 units on order — must be at most 4,000. "
+     "Count in larger units, such as cases."),
     (lambda: c.lost_sales_policy(D, holding_cost=1, lost_sale_cost=4, lead_time=0),
      "lost_sales_policy: lead_time = 0 — must be a whole number ≥ 1. Without lead time use newsvendor."),
     (lambda: c.lost_sales_policy(stats.poisson(50), holding_cost=1, lost_sale_cost=4, lead_time=4),

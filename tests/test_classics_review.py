@@ -300,6 +300,15 @@ def test_horizon_against_every_order() -> None:
         assert found.cost == pytest.approx(cheapest(0, stock), rel=1e-12)
 
 
+def test_an_order_that_never_pays() -> None:
+    found = plan_finite_horizon([{2: 1.0}] * 3, fixed_cost=1.0, holding_cost=1.0, backorder_cost=[1.0, 1.0, 9.0],
+                                unit_cost=[50.0, 3.0, 20.0], terminal_holding_cost=1.0, terminal_backorder_cost=1.0)
+    assert found.reorder_points[0] == found.reorder_points[2] == -np.inf  # owing 2 units costs less than buying them
+    assert found.reorder_points[1] >= 0
+    # 2 units wait through the first period; six are bought in the second: two owed, its own two, two for the last
+    assert found.cost == pytest.approx(2 + (1 + 3 * 6 + 2))
+
+
 # Base stock
 
 
@@ -338,6 +347,7 @@ def test_targets_are_reached_and_not_overshot() -> None:
         by_cycle = base_stock(demand, lead_time=2, cycle_service=target)
         assert by_cycle.cycle_service >= target
         assert base_stock_service(demand, level=by_cycle.level - 1, lead_time=2).cycle_service < target
+    assert base_stock(stats.norm(50, 8), lead_time=0, fill_rate=0.98).fill_rate == pytest.approx(0.98)
     normal = base_stock(stats.norm(50, 8), lead_time=4, cycle_service=0.7 / 0.88)
     assert normal.level == pytest.approx(264.7668943741548)  # example 4.4
 

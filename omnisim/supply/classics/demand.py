@@ -249,8 +249,10 @@ def over_periods(demand: Demand, periods: float) -> Demand:
     ------
     UsageError  for a continuous demand whose sums have no closed form, or a part of a period where it has none
     """
+    if periods == 0:
+        return Scenarios(np.zeros(1), np.ones(1))
     name = getattr(getattr(demand, "dist", None), "name", "")
-    if periods > 0 and name in ("norm", "gamma", "poisson"):
+    if name in ("norm", "gamma", "poisson"):
         from scipy import stats
 
         mean, variance = float(demand.mean()), float(demand.var())

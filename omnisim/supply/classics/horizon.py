@@ -16,7 +16,8 @@ class FiniteHorizon(NamedTuple):
 
     Parameters
     ----------
-    reorder_points, order_up_to : float (T,) [unit]  order when stock is at or below the first, up to the second
+    reorder_points, order_up_to : float (T,) [unit]  order when stock is at or below the first, up to the second; −inf
+        where an order never pays
     cost : float [currency]  expected over the horizon, discounted to its start
     """
 
@@ -52,8 +53,8 @@ def plan_finite_horizon(demands: list[Demand] | tuple[Demand, ...], *, fixed_cos
 
     Notes
     -----
-    Snyder & Shen (2019), eq. 4.66; Scarf (1960). Below the grid an order is always placed, so θ continues as a straight
-    line and nothing is cut off; above, the grid is doubled until no period orders up to its end.
+    Snyder & Shen (2019), eq. 4.66; Scarf (1960). Far below, either an order is always placed or it never pays, so θ
+    continues as a straight line and nothing is cut off; the grid is doubled until no period's levels are at its ends.
     """
     where, periods = "plan_finite_horizon", len(demands)
     accept(where, None if periods else fault("demands", "[]", "must have at least one period", "Give one a period."),
@@ -69,7 +70,7 @@ def plan_finite_horizon(demands: list[Demand] | tuple[Demand, ...], *, fixed_cos
     while True:
         found = _by_stages(pmfs, losses, costs, (terminal_holding_cost, terminal_backorder_cost, discount),
                            np.arange(-width, width + 1))
-        if (found[1] < width).all() and (found[0] > -width).all():
+        if (found[1] < width).all() and (found[0] != -width).all():
             break
         width *= 2
     return FiniteHorizon(found[0], found[1], float(found[2][int(stock) + width]))
@@ -99,7 +100,7 @@ def _by_stages(pmfs: list[Floats], losses: list[Floats], costs: tuple[Floats, ..
                terminal: tuple[float, float, float], grid: Any) -> tuple[Floats, Floats, Floats]:
     fixed, holding, backorder, unit = costs
     values = terminal[0] * np.maximum(grid, 0.0) + terminal[1] * np.maximum(-grid, 0.0)
-    slope = -terminal[1]  # of the values below the grid
+    slope = -terminal[1]  # of the values far below
     points, tops = np.empty(len(pmfs)), np.empty(len(pmfs))
     for t in range(len(pmfs) - 1, -1, -1):
         pmf = pmfs[t]
@@ -111,7 +112,8 @@ def _by_stages(pmfs: list[Floats], losses: list[Floats], costs: tuple[Floats, ..
         top = int(np.argmin(total))
         tops[t] = grid[top]
         orders = np.flatnonzero(total[:top + 1] >= fixed[t] + total[top])
-        points[t] = grid[orders[-1]] if orders.size else grid[0]
+        waiting = backorder[t] - terminal[2] * slope  # what another unit owed costs if nothing is ordered
+        points[t] = grid[orders[-1]] if orders.size else (grid[0] if waiting > unit[t] else -np.inf)
         values = np.minimum(total, fixed[t] + least) - unit[t] * grid
-        slope = -float(unit[t])
+        slope = -min(float(unit[t]), float(waiting))
     return points, tops, values

@@ -10,6 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from omnisim.supply.classics.inputs import Floats, accept, fault, not_negative, series
 
+MOST_PIECES = 2_000_000
+"""Largest number of cycle lengths at which the best multiples change."""
+
 
 class JointOrders(NamedTuple):
     """Who is ordered when.
@@ -94,7 +97,11 @@ def _by_silver(shared: float, own: Floats, keeping: Floats) -> NDArray[np.int64]
 def _best_multiples(shared: float, own: Floats, keeping: Floats, reached: float) -> NDArray[np.int64]:
     shortest = shared / (reached - float(np.sum(np.sqrt(2 * own * keeping)))) * (1 - 1e-12)
     ratio = 2 * own / keeping
-    most = np.ceil(np.sqrt(ratio) / shortest).astype(np.int64) + 1
+    most = np.ceil(np.sqrt(ratio) / shortest)
+    accept("joint_replenishment", None if most.sum() <= MOST_PIECES else
+           fault("shared_cost", shared, "is too small beside own_costs to matter",
+                 "Order each article by its own EOQ."))
+    most = most.astype(np.int64) + 1
     cuts = np.concatenate([np.sqrt(r / (m * (m + 1.0))) for r, top in zip(ratio, most, strict=True)
                            for m in (np.arange(1, top + 1),)])
     cuts = np.unique(np.append(cuts[cuts > shortest], shortest))

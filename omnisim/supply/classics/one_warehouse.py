@@ -12,6 +12,8 @@ from omnisim.supply.classics.inputs import Floats, accept, each, fault, lag, not
 from omnisim.supply.classics.losses import poisson_pmf
 
 TAIL = 1e-13
+MOST = 4_000
+"""Largest mean number of units on order at the supplier."""
 
 
 class Distribution(NamedTuple):
@@ -93,6 +95,9 @@ def distribution_base_stock(system: Distribution, *, warehouse: int | None = Non
                           "Leave out retailers without it.")
                     for name, array in (("demand_means", means), *list(figures.items())[1:])))
     total = float(means.sum())
+    accept(where, None if total * system.warehouse_lead_time <= MOST else
+           fault("warehouse_lead_time", f"{total * system.warehouse_lead_time:,.0f} units on order",
+                 f"must be at most {MOST:,}", "Count in larger units, such as cases."))
     asked = poisson_pmf(total * system.warehouse_lead_time, TAIL)
     levels = np.arange(asked.size) if warehouse is None else np.array([min(warehouse, asked.size)])
     waits = np.array([np.concatenate([[asked[:s + 1].sum()], asked[s + 1:], np.zeros(min(s, asked.size - 1))])
