@@ -49,8 +49,8 @@ used = time.process_time() - used
 found = found.sort_values(["unique_id", "ds"])
 columns = [c for c in found.columns if c not in ("unique_id", "ds")]
 mean = found[columns[0]].to_numpy().reshape(n, ahead)
-low = found[[c for c in columns if "-lo-" in c][0]].to_numpy().reshape(n, ahead) if level else mean
-high = found[[c for c in columns if "-hi-" in c][0]].to_numpy().reshape(n, ahead) if level else mean
+low = found[[c for c in columns if "-lo-" in c][0]].to_numpy().reshape(n, ahead) if level else np.nan * mean
+high = found[[c for c in columns if "-hi-" in c][0]].to_numpy().reshape(n, ahead) if level else np.nan * mean
 np.savez(path + ".out.npz", mean=mean, low=low, high=high)
 print(json.dumps([used, version("statsforecast")]))
 """
@@ -84,8 +84,9 @@ def main() -> None:
         brisk, slow = (measure_accuracy(Forecast(*(part[rows_] for part in found)), came[rows_])
                        for rows_ in (slice(0, -200 // every), slice(-200 // every, None)))
         spent = "" if seconds is None else f"{seconds:.2f} s"
-        rows.append(f"| {what} | {spent} | {brisk.wape:.1%} | {brisk.bias:+.1%} | {brisk.coverage:.1%} | "
-                    f"{slow.wape:.1%} | {slow.bias:+.1%} | {slow.coverage:.1%} |")
+        held = [f"{one.coverage:.1%}" if np.isfinite(found.low).all() else "—" for one in (brisk, slow)]
+        rows.append(f"| {what} | {spent} | {brisk.wape:.1%} | {brisk.bias:+.1%} | {held[0]} | "
+                    f"{slow.wape:.1%} | {slow.bias:+.1%} | {held[1]} |")
 
     for what, drivers in (("omnisim, with the campaign calendar", [driver]), ("omnisim, without it", [])):
         start = time.process_time()
@@ -107,7 +108,8 @@ def main() -> None:
         start = time.process_time()
         fewer = forecast_demand(history[::SOME], horizon=AHEAD)
         row(f"omnisim, without the calendar, the same {SERIES // SOME}", time.process_time() - start, fewer, SOME)
-    row("the true expectation", None, found._replace(mean=rate[:, PAST:]))
+    truth = rate[:, PAST:]
+    row("the true expectation", None, found._replace(mean=truth, low=np.nan * truth, high=np.nan * truth))
     text = f"""# Forecasts
 
 {SERIES:,} made-up series of {PAST} days, {AHEAD} days held out with a campaign on days

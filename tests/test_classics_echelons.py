@@ -60,6 +60,15 @@ def test_published_chains(case) -> None:
     assert np.cumsum(found.local)[-1] == pytest.approx(found.echelon[-1])
 
 
+def test_the_unit_of_time_does_not_matter() -> None:
+    """Problem 6.2, counted in half units of time as the book does for periodic review."""
+    for name, sd in (("problem 6.2(a)", 8 / math.sqrt(2)), ("problem 6.2(b)", None)):
+        whole = serial_base_stock(CHAINS[name][0])
+        half = serial_base_stock(SerialChain([1, 1, 0.5, 0.5, 0.5], [1] * 5, 12, 32, sd))
+        assert half.echelon == pytest.approx(whole.echelon)
+        assert half.cost == pytest.approx(whole.cost / 2)
+
+
 def backorder_chain(chain: SerialChain, local: list[int]) -> float:
     """Cost of local base stocks, from the distribution of what waits at each stage, top to bottom."""
     from omnisim.supply.classics.losses import poisson_pmf

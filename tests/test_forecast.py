@@ -16,6 +16,7 @@ from omnisim.supply.forecast import (
     croston,
     demand_over,
     forecast_demand,
+    hold_out,
     measure_accuracy,
 )
 from omnisim.supply.forecast.smoothing import smooth_many
@@ -217,6 +218,23 @@ def test_accuracy_by_hand() -> None:
 def test_refused(call, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         call()
+
+
+def test_weeks_held_out_are_not_seen() -> None:
+    generator = np.random.default_rng(10)
+    demand = sold(30, 300, generator, np.ones(300))
+    driver = campaign_driver("sale", [100, 290], periods=310)
+    found = hold_out(demand, horizon=14, folds=3, drivers=[driver])
+    for fold, one in enumerate(found):
+        end = 300 - 14 * fold
+        forecast = forecast_demand(demand[:, :end - 14], horizon=14,
+                                   drivers=[driver._replace(values=driver.values[:end])])
+        assert one == measure_accuracy(forecast, demand[:, end - 14:end])
+    spoilt = demand.copy()
+    spoilt[:, 286:] *= 10
+    assert hold_out(spoilt, horizon=14, folds=3, drivers=[driver])[1:] == found[1:]
+    with pytest.raises(UsageError, match="history = 0 periods — must have two seasons or more"):
+        hold_out(demand, horizon=150, folds=2)
 
 
 def test_steady_and_silent_series() -> None:

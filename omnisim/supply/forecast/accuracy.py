@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from omnisim.supply.classics.inputs import accept, fault
-from omnisim.supply.forecast.plan import Forecast
+from omnisim.supply.classics.inputs import accept, fault, whole
+from omnisim.supply.forecast.drivers import Driver
+from omnisim.supply.forecast.plan import Forecast, forecast_demand
 
 
 class Accuracy(NamedTuple):
@@ -48,3 +50,35 @@ def measure_accuracy(forecast: Forecast, actual: ArrayLike) -> Accuracy:
     error = forecast.mean[seen] - came[seen]
     inside = (forecast.low[seen] <= came[seen]) & (came[seen] <= forecast.high[seen])
     return Accuracy(float(np.abs(error).sum()) / total, float(error.sum()) / total, float(inside.mean()))
+
+
+def hold_out(history: ArrayLike, *, horizon: int, folds: int = 1, season: int = 7, drivers: Sequence[Driver] = (),
+             coverage: float = 0.9) -> list[Accuracy]:
+    """Forecast the last periods of a history as if they were still to come, and compare.
+
+    Parameters
+    ----------
+    history : (n, T) or (T,) [unit/period]
+    horizon : int [period]  held out each time (H)
+    folds : int  how many times, each time ending `horizon` periods earlier
+    season, coverage : as in `forecast_demand`
+    drivers : values for the T periods of the history, or more; those of the periods held out count as known
+
+    Returns
+    -------
+    list of Accuracy  the latest first
+
+    Raises
+    ------
+    UsageError  as `forecast_demand`, and if less than two seasons are left to learn from
+    """
+    seen = np.atleast_2d(np.asarray(history, np.float64))
+    accept("hold_out", whole("horizon", horizon, 1), whole("folds", folds, 1))
+    found = []
+    for fold in range(folds):
+        end = seen.shape[1] - fold * horizon
+        cut = [driver._replace(values=np.asarray(driver.values, np.float64)[..., :end]) for driver in drivers]
+        forecast = forecast_demand(seen[:, :max(end - horizon, 0)], horizon=horizon, season=season, drivers=cut,
+                                   coverage=coverage)
+        found.append(measure_accuracy(forecast, seen[:, end - horizon:end]))
+    return found
