@@ -118,6 +118,12 @@ def test_normal_chain_against_a_simulation() -> None:
     assert abs(serial_cost(chain, levels) - cost.mean()) < 4 * cost.std() / math.sqrt(cost.size)
 
 
+def test_a_nearly_steady_stage_does_not_ask_for_a_huge_grid() -> None:
+    found = serial_base_stock(SerialChain([1.0, 1.0], [1e-9, 4.0], 18.0, 10.0, 3.0))
+    alone = serial_base_stock(SerialChain([1.0], [4.0], 18.0, 10.0, 3.0))  # all stock waits above, a moment away
+    assert found.cost == pytest.approx(alone.cost, rel=1e-3)
+
+
 def test_one_stage_is_a_newsvendor() -> None:
     found = serial_base_stock(SerialChain([2.0], [4.0], 18.0, 10.0, 3.0))
     assert found.echelon[0] == pytest.approx(stats.norm(40, 6).ppf(0.9), abs=1e-3)

@@ -305,6 +305,9 @@ def test_an_order_that_never_pays() -> None:
                                 unit_cost=[50.0, 3.0, 20.0], terminal_holding_cost=1.0, terminal_backorder_cost=1.0)
     assert found.reorder_points[0] == found.reorder_points[2] == -np.inf  # owing 2 units costs less than buying them
     assert found.reorder_points[1] >= 0
+    free = plan_finite_horizon([{2: 1.0}], fixed_cost=0.0, holding_cost=1.0, backorder_cost=1.0, unit_cost=9.0,
+                               terminal_holding_cost=1.0, terminal_backorder_cost=1.0, stock=1)
+    assert (free.reorder_points[0], free.order_up_to[0], free.cost) == (-np.inf, -np.inf, pytest.approx(2))
     # 2 units wait through the first period; six are bought in the second: two owed, its own two, two for the last
     assert found.cost == pytest.approx(2 + (1 + 3 * 6 + 2))
 

@@ -204,6 +204,7 @@ def test_accuracy_by_hand() -> None:
 @pytest.mark.parametrize(("call", "message"), [
     (lambda: forecast_demand([1.0] * 9, horizon=3), "history = 9 periods — must have two seasons or more"),
     (lambda: forecast_demand([1.0, -2.0] * 9, horizon=3), "history = negative or no figures — must be ≥ 0"),
+    (lambda: forecast_demand([[1.0] * 20, [np.nan] * 20], horizon=3), r"history\[1\] = nan throughout — must have a"),
     (lambda: forecast_demand([1.0] * 20, horizon=0), "horizon = 0 — must be ≥ 1"),
     (lambda: forecast_demand([1.0] * 20, horizon=2, coverage=1), "coverage = 1 — must lie strictly between 0 and 1"),
     (lambda: forecast_demand([1.0] * 20, horizon=2, method="magic"), "method = magic — must be 'auto', 'smoothing'"),

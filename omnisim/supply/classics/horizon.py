@@ -16,8 +16,8 @@ class FiniteHorizon(NamedTuple):
 
     Parameters
     ----------
-    reorder_points, order_up_to : float (T,) [unit]  order when stock is at or below the first, up to the second; −inf
-        where an order never pays
+    reorder_points, order_up_to : float (T,) [unit]  order when stock is at or below the first, up to the second; both
+        −inf where an order never pays
     cost : float [currency]  expected over the horizon, discounted to its start
     """
 
@@ -111,9 +111,11 @@ def _by_stages(pmfs: list[Floats], losses: list[Floats], costs: tuple[Floats, ..
         least = np.minimum.accumulate(total[::-1])[::-1]
         top = int(np.argmin(total))
         tops[t] = grid[top]
-        orders = np.flatnonzero(total[:top + 1] >= fixed[t] + total[top])
         waiting = backorder[t] - terminal[2] * slope  # what another unit owed costs if nothing is ordered
-        points[t] = grid[orders[-1]] if orders.size else (grid[0] if waiting > unit[t] else -np.inf)
+        orders = np.flatnonzero(total[:top + 1] >= fixed[t] + total[top])
+        points[t] = grid[orders[-1]] if orders.size else grid[0]
+        if waiting < unit[t] or (waiting == unit[t] and not orders.size):
+            points[t] = tops[t] = -np.inf
         values = np.minimum(total, fixed[t] + least) - unit[t] * grid
         slope = -min(float(unit[t]), float(waiting))
     return points, tops, values

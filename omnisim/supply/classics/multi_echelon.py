@@ -12,6 +12,9 @@ from scipy import special
 from omnisim.supply.classics.inputs import Floats, accept, fault, lag, positive, series, whole
 from omnisim.supply.classics.losses import poisson_pmf
 
+MOST_POINTS = 200_000
+"""Largest number of grid points; chains with one nearly steady stage get a coarser grid instead."""
+
 
 class SerialChain(NamedTuple):
     """Stages in a row, the first one selling to customers, the last one buying from a supplier that never fails.
@@ -184,8 +187,9 @@ def _grid(chain: SerialChain, steps: int, low: float = math.inf, high: float = -
     else:
         sds = chain.demand_sd * np.sqrt(times)
         step = float(sds[sds > 0].min()) / steps if (sds > 0).any() else chain.demand_mean / steps
-        pmfs = [_weights(mean, sd, step) for mean, sd in zip(means, sds, strict=True)]
         spread = 9 * float(np.sqrt(np.sum(sds**2))) + 10 * step
+        step = max(step, (2 * spread + float(means.sum())) / MOST_POINTS)
+        pmfs = [_weights(mean, sd, step) for mean, sd in zip(means, sds, strict=True)]
     bottom = math.floor((min(low, -spread)) / step)
     top = math.ceil(max(high, float(means.sum()) + spread) / step)
     return np.arange(bottom, top + 1, dtype=np.float64) * np.float64(step), pmfs

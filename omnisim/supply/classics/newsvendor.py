@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from omnisim.supply.classics.demand import (
     quantile,
     settle,
 )
-from omnisim.supply.classics.inputs import Check, Floats, accept, fault, not_negative, number, positive, share
+from omnisim.supply.classics.inputs import Check, accept, fault, not_negative, number, positive, share
 
 
 class Order(NamedTuple):
@@ -263,8 +263,8 @@ def _search(demand: Demand, scenarios: Scenarios | None, margins: Margins, tail:
         return low
     found = float(minimize_scalar(worse, bounds=(low, high), method="bounded",
                                   options={"xatol": 1e-10 * max(1.0, high - low)}).x)
-    near: Floats | list[Any] = [found]
+    near = [found]
     if scenarios is not None:  # corners of the piecewise linear objective
         place = int(np.searchsorted(scenarios.values, found))
-        near = [found, *scenarios.values[max(0, place - 2):place + 2]]
-    return float(min(near, key=worse))
+        near += [float(value) for value in scenarios.values[max(0, place - 2):place + 2]]
+    return min(near, key=worse)

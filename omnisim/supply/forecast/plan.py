@@ -93,6 +93,9 @@ def forecast_demand(history: ArrayLike, *, horizon: int, season: int = 7, driver
            None if least >= 0 and not np.isinf(seen).any() else
            fault("history", f"{least:g}" if least >= 0 else "negative or no figures",
                  "must be ≥ 0, or nan where unknown", "Give demand, not stock movements."))
+    blank = np.flatnonzero(~np.isfinite(seen).any(1))
+    accept(where, None if not blank.size else
+           fault(f"history[{blank[0]}]", "nan throughout", "must have a known figure", "Leave the series out."))
     values = stack(where, drivers, n, past + horizon) if drivers else np.zeros((0, 1, past + horizon))
     factors, effects = lifts(seen, drivers, values, season)
     calm = seen / factors[:, :past]
