@@ -2,8 +2,8 @@
 
 stockpyl 1.0 needs NumPy 1, so it runs in an environment of its own:
 
-    python -m venv /tmp/stockpyl && /tmp/stockpyl/bin/pip install "stockpyl==1.0.2" "numpy<2"
-    python benchmarks/classics.py --stockpyl /tmp/stockpyl/bin/python
+    python -m venv ../stockpyl && ../stockpyl/bin/pip install "stockpyl==1.0.2" "numpy<2"
+    python benchmarks/classics.py --stockpyl ../stockpyl/bin/python
 """
 
 from __future__ import annotations

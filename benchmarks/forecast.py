@@ -2,8 +2,8 @@
 
 statsforecast brings 577 MB, so it runs in an environment of its own; without one, its rows are left out:
 
-    python -m venv /tmp/statsforecast && /tmp/statsforecast/bin/pip install statsforecast
-    python benchmarks/forecast.py --statsforecast /tmp/statsforecast/bin/python
+    python -m venv ../statsforecast && ../statsforecast/bin/pip install statsforecast
+    python benchmarks/forecast.py --statsforecast ../statsforecast/bin/python
 """
 
 from __future__ import annotations
