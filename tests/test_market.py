@@ -12,6 +12,7 @@ from scipy import special, stats
 from omnisim.books import MEASURE, ORIGINS, SEGMENT, Books
 from omnisim.market import reach
 from omnisim.market.consumers import ALIVE, CUSTOMER, NEVER
+from omnisim.market.day import LOOKED
 from omnisim.plan import Plan
 from omnisim.scenario.model import Scenario
 from omnisim.simulation import open_world, simulate
@@ -33,6 +34,28 @@ def everybody_a_customer(n: int, **repurchase: float) -> dict:
     return {"age": 1 / 365, "new_customers": 30.0 * n, "repurchase": {
         "rate_shape": 100.0, "rate_scale": 5000.0, "lapse_a": 0.02, "lapse_b": 1000.0, "interest_uplift": 0.0,
         "dormant_after": 3650} | repurchase}
+
+
+# what is off
+
+
+@pytest.mark.parametrize(("part", "on", "off"), [
+    ("exposures", {"channels.shop.organic_impressions": 100.0}, {"channels.shop.organic_impressions": 0.0}),
+    ("visits", {"channels.shop.direct": 0.001}, {"channels.shop.direct": 0.0}),
+    ("needs", {"brand.loop.repurchase": True}, {"brand.loop.repurchase": False}),
+    ("renewals", {"population.renewal": 0.5}, {"population.renewal": 0.0}),
+])
+def test_a_mechanism_that_is_off_looks_at_no_consumer(part: str, on: dict[str, float], off: dict[str, float]) -> None:
+    """Counted, not timed. On, it looks at everybody every day, a renewal at those whose turn it is; off, at nobody."""
+    looked = {}
+    for name, changes in (("on", on), ("off", off)):
+        world = live(open_world(scenario(horizon={"days": 3, "warm_up": 0}).with_(changes), 1), 3)
+        looked[name] = int(world.market.counts[0]["looked"][0, LOOKED.index(part)])
+    assert looked["off"] == 0
+    if part == "renewals":
+        assert abs(looked["on"] - 20_000 / 730) <= 1
+    else:
+        assert looked["on"] == 20_000
 
 
 # stages

@@ -80,8 +80,12 @@ TODAY = np.dtype([
 Today = Any
 """TODAY (1,): kernels take arrays of one record, which cost less to hand over than a record."""
 
+LOOKED = ("exposures", "visits", "needs", "times_out", "renewals")
+"""What a scan looks at consumers for."""
+
 COUNTS = np.dtype([
     ("scale", "i8"),
+    ("looked", "i8", len(LOOKED)),      # simulated consumers that were looked at, once for each channel concerned
     ("demands", "i8"), ("joins", "i8"), ("shares", "i8"), ("ended", "i8"),  # rows of `Asked` in use
     ("queued", "i8"),                   # scratch: visits to be made
     ("tally", "i8", (GROUPS, CHANNELS, len(MEASURES))),

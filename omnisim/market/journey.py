@@ -22,7 +22,18 @@ from omnisim.market.consumers import (
     Consumers,
     pick_channel,
 )
-from omnisim.market.day import DEMAND, QUEUE, VISIT, Asked, Today, Workspace, queue, room, room_for_pairs
+from omnisim.market.day import (
+    DEMAND,
+    LOOKED,
+    QUEUE,
+    VISIT,
+    Asked,
+    Today,
+    Workspace,
+    queue,
+    room,
+    room_for_pairs,
+)
 from omnisim.market.moves import (
     add_interest,
     bound_of_interest,
@@ -54,6 +65,7 @@ IMPRESSIONS, PAID = MEASURE["impressions"], MEASURE["paid_impressions"]
 SHARE_CLICK, INVITATION, ADVOCACY, SCAN = range(4)
 """Kinds of what reaches a consumer from others, the day after: a link passed on, an invitation, a customer's word, and
 the code in a parcel."""
+AT_EXPOSURES, AT_VISITS, AT_NEEDS, AT_TIMES_OUT, AT_RENEWALS = range(len(LOOKED))
 MOST_NEEDS = 8
 """Repurchases of one consumer on one day."""
 
@@ -211,6 +223,7 @@ def _renew(c: Consumers, counts, low, high, period, day):
     turn = (day + 30000 * period) % period
     first = low + (turn - low % period) % period
     for i in range(first, high, period):
+        counts.looked[AT_RENEWALS] += 1
         if not c.people[i].flags & SEAT:
             replace(c, counts, i)
 
@@ -262,8 +275,10 @@ def live_a_day(c: Consumers, rules, today, counted, asked: Asked, news, low, hig
             starts[k] = found
             if t.exposure[k] > 0.0:
                 fill(w.draws, chunk, t.day, r.key_exposure[k])
+                counts.looked[AT_EXPOSURES] += size
                 found = scan_affinity(c, k, a, size, t.exposure[k] * r.looseness, draws, w.hits, w.coarse, found)
         starts[channels] = found
+        counts.looked[AT_TIMES_OUT] += size
         found = scan_due(c, a, size, t.day, draws, w.hits, w.coarse, found)
         for h in range(starts[channels], found):
             time_out(c, r, counts, np.int64(w.hits[h]), t.day)
@@ -277,11 +292,13 @@ def live_a_day(c: Consumers, rules, today, counted, asked: Asked, news, low, hig
             if r.attracts[k] and t.weight[k] > 0.0:
                 fill(w.draws, chunk, t.day, r.key_visit[k])
                 factor = t.weight[k] * r.looseness
+                counts.looked[AT_VISITS] += size
                 found = scan_visits(c, k, a, size, factor, factor * r.search[k] * t.coverage[k], draws, w.hits,
                                     w.coarse, found)
         starts[channels] = found
         if r.repeats and t.most > 0.0:
             fill(w.draws, chunk, t.day, r.key_need)
+            counts.looked[AT_NEEDS] += size
             found = scan_needs(c, a, size, t.most * max(1.0, t.member_factor) * max(1.0, t.flash_factor) * r.looseness,
                                draws, w.hits, w.coarse, found)
         for k in range(channels):
