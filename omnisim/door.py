@@ -112,8 +112,8 @@ def run(scenario: Scenario, *, seed: int = 1, replications: int = 1, replication
     return Result(scenario, books, seed=seed, replications=numbers, plan=what)
 
 
-_LAST: dict[tuple[object, ...], World] = {}
-"""The end of the last warm-up, for the next plan on the same scenario and seed."""
+_LAST: dict[tuple[object, ...], World | None] = {}
+"""The end of the last warm-up, once a scenario and seed were asked for twice: a single run takes no memory for others."""
 MOST_REPLICATIONS, MOST_THREADS = 100_000, 1024
 KEPT_CONSUMERS = 2_000_000
 """A larger population's warm-up is not kept."""
@@ -121,17 +121,20 @@ KEPT_CONSUMERS = 2_000_000
 
 def _warmed(scenario: Scenario, seed: int, replication: int, threads: int, orders: Literal["auto", "none"],
             progress: Progress | None) -> World:
-    """The world on the first reported morning: warmed up once for each scenario and seed, cloned for each plan."""
+    """The world on the first reported morning; from the second plan on a clone of what was kept."""
     from omnisim.simulation import warm_up
 
     key = (scenario.hash, seed, replication, threads, orders)
     world = _LAST.get(key)  # in hand, as another thread may put its own in the place
-    if world is None:
-        _LAST.clear()
-        world = warm_up(scenario, seed, replication, threads=threads, orders=orders, progress=progress)
-        if scenario.population.size > KEPT_CONSUMERS:
-            return world
-        _LAST[key] = world
+    if world is not None:
+        return world.clone()
+    asked_before = key in _LAST
+    world = warm_up(scenario, seed, replication, threads=threads, orders=orders, progress=progress)
+    _LAST.clear()
+    if not asked_before or not scenario.horizon.warm_up or scenario.population.size > KEPT_CONSUMERS:
+        _LAST[key] = None
+        return world
+    _LAST[key] = world
     return world.clone()
 
 
