@@ -61,7 +61,9 @@ def ask_for_row(sums: Sums, key):
 def _move(old: Sums, new: Sums):
     for n in range(old.keys.size):
         if old.keys[n] != np.uint64(0):
-            new.values[row_of(new, old.keys[n] - ONE)] = old.values[n]
+            row = row_of(new, old.keys[n] - ONE)
+            for column in range(old.values.shape[1]):
+                new.values[row, column] = old.values[n, column]
 
 
 @kernel

@@ -107,7 +107,8 @@ def room(rows, used, needed):
     if used + needed <= rows.shape[0]:
         return rows
     bigger = np.empty(2 * rows.shape[0] + needed, rows.dtype)
-    bigger[:used] = rows[:used]
+    for n in range(used):  # slices would take seconds to compile
+        bigger[n] = rows[n]
     return bigger
 
 
@@ -117,7 +118,8 @@ def room_for_pairs(rows, used, needed):
     if used + needed <= rows.shape[0]:
         return rows
     bigger = np.empty((2 * rows.shape[0] + needed, 2), np.int64)
-    bigger[:used] = rows[:used]
+    for n in range(used):
+        bigger[n, 0], bigger[n, 1] = rows[n, 0], rows[n, 1]
     return bigger
 
 
