@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from omnisim.scenario import catalogue
 from omnisim.scenario.check import referral_factor
 from omnisim.scenario.model import Channel, Scenario
+from omnisim.study.elasticity import Stance
 from omnisim.study.targets import Target, figure
 
 
@@ -33,6 +34,9 @@ CHANNEL = (
     ("repeat_weight", "the table has orders, not first and repeat orders"),
 )
 """Fields of each channel of the table, and why its figures do not fix them."""
+FITTED = ("decides what a budget is worth: assumed so that advertising works as published; see elasticity.csv, and "
+          "narrow it by a holdout test")
+"""Why a click share is listed that was fitted to an elasticity."""
 BRAND = (
     ("population.affinity_shape", "how few people make most of the visits"),
     ("population.overlap", "how many people use two platforms"),
@@ -52,13 +56,14 @@ BRAND = (
 
 
 def list_unidentified(scenario: Scenario, targets: tuple[Target, ...], first_share: dict[str, float],
-                      fixed: set[str]) -> tuple[Unidentified, ...]:
+                      fixed: set[str], stances: Sequence[Stance] = ()) -> tuple[Unidentified, ...]:
     """Everything that should be varied before an answer about budgets is trusted.
 
     Parameters
     ----------
     first_share : channel -> float  simulated share of first orders
     fixed : paths that the brand's tables give after all, as budgets from a daily table
+    stances : sequence of Stance  low, default and high click share, where they were fitted
     """
     found: list[Unidentified] = []
     for target in targets:
@@ -73,6 +78,10 @@ def list_unidentified(scenario: Scenario, targets: tuple[Target, ...], first_sha
     if k:
         found.append(Unidentified("referral", k, "customer/customer", 0.0, 0.2,
                                   "K = share_rate · invitations · acceptance: the table does not say who was invited"))
+    if stances:
+        low, _, high = (stance.click_share for stance in stances)
+        found = [row._replace(low=low, high=high, why=FITTED) if row.parameter.endswith(".click_share") else row
+                 for row in found]
     return tuple(found)
 
 

@@ -1,0 +1,67 @@
+"""Change single numbers of a scenario file and nothing else: comments, order and layout stay."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from omnisim.errors import Fault, UsageError
+from omnisim.scenario.encoding import decode
+from omnisim.scenario.load import load, read_bytes
+from omnisim.scenario.text import Node, parse
+from omnisim.scenario.write import replace_file
+
+
+def rewrite(path: str | Path, values: Mapping[str, float]) -> None:
+    """Write numbers into a scenario file, each in the place where it stands, or below the first key of its section.
+
+    Parameters
+    ----------
+    path : path  a scenario file without faults
+    values : dotted path -> number
+
+    Raises
+    ------
+    UsageError  naming every value that the file has no section for, as an overlay has not
+    StorageError  where the file cannot be written
+    """
+    raw = read_bytes(Path(path), str(path))
+    text = decode(raw, str(path))
+    nodes = dict(parse(raw, str(path))[0].walk())
+    lines = text.split("\n")
+    faults = []
+    added: dict[int, list[str]] = {}
+    # from right to left, so that places on a line stay true
+    for name, value in sorted(values.items(), key=lambda item: _place(nodes.get(item[0])), reverse=True):
+        node, parent = nodes.get(name), nodes.get(name.rpartition(".")[0])
+        first = next(iter(parent.value.values()), None) if parent and isinstance(parent.value, dict) else None
+        if node is not None and not isinstance(node.value, dict | list):
+            lines[node.line - 1] = _put(lines[node.line - 1], node, f"{value:.6g}")
+        elif first is not None and not isinstance(first.value, dict | list) and first.key_line > (
+                parent.key_line if parent else 0):
+            key = name.rpartition(".")[2]
+            added.setdefault(first.line, []).append(f"{' ' * (first.key_column - 1)}{key}: {value:.6g}")
+        else:
+            faults.append(Fault(str(path), name, "not there", "must stand in the file to be written",
+                                "Add it there, or update the file that it extends."))
+    if faults:
+        raise UsageError(*faults)
+    for line in sorted(added, reverse=True):
+        lines[line:line] = sorted(added[line])
+    replace_file(path, "\n".join(lines))
+    load(path)
+
+
+def _place(node: Node | None) -> tuple[int, int]:
+    return (node.line, node.column) if node is not None else (0, 0)
+
+
+def _put(line: str, node: Node, written: str) -> str:
+    """The line with the node's text changed; a comment behind it keeps its column where there is room."""
+    before, rest = line[:node.column - 1], line[node.column - 1 + len(node.text):]
+    comment = re.fullmatch(r"( +)(#.*)", rest)
+    if comment:
+        width = len(node.text) + len(comment[1])
+        return before + written.ljust(width - 1) + " " + comment[2]
+    return before + written + rest
