@@ -165,11 +165,10 @@ class ClickShares:
                 self.seen[share] = float(answers(scenario, self.channel, range(APART, APART + RUNS),
                                                  seed=self.search.seed, threads=self.search.threads).elasticity.mean())
                 self.advance(RUNS * work_of(scenario))
-            following = self.guess(sought)
-            if abs(self.seen[share] - sought) < NEAR * sought or following in self.seen:
-                break
-            share = following
-        return problem, values
+            if abs(self.seen[share] - sought) < NEAR * sought:
+                return problem, values
+            share = self.guess(sought)
+        return self.hold(min(self.seen, key=lambda one: abs(self.seen[one] - sought)))
 
     @property
     def effort(self) -> int:
@@ -177,14 +176,17 @@ class ClickShares:
         return (5 * RUNS + 3 * CHECKS) * work_of(self.problem.scenario)
 
     def guess(self, sought: float) -> float:
-        """The click share on the line through the two nearest that were tried; less steep through one alone."""
+        """The click share on the line through the two tried around an elasticity, or else the two nearest."""
         if not self.seen:
             return tidy(max(channel.click_share for channel in self.problem.scenario.channels.values()))
-        near = sorted(self.seen, key=lambda share: abs(self.seen[share] - sought))[:2]
-        share = near[0] * (sought / self.seen[near[0]]) ** 2
+        near = sorted(self.seen, key=lambda share: abs(self.seen[share] - sought))
+        below = [share for share in near if self.seen[share] <= sought]
+        above = [share for share in near if self.seen[share] > sought]
+        near = [below[0], above[0]] if below and above else near[:2]
+        share = near[0] * (sought / max(self.seen[near[0]], 1e-3)) ** 2
         if len(near) == 2:
             (a, b), (at_a, at_b) = near, (self.seen[one] for one in near)
-            share = a + (sought - at_a) * (b - a) / (at_b - at_a) if (at_b - at_a) * (b - a) > 0 else a
+            share = a + (sought - at_a) * (b - a) / (at_b - at_a) if (at_b - at_a) * (b - a) > 0 else share
         share = float(np.clip(share, min(self.seen) / 4, max(self.seen) * 4))
         return tidy(float(np.clip(share, LEAST, MOST)))
 

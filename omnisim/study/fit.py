@@ -17,6 +17,8 @@ from omnisim.study.unidentified import Unidentified
 if TYPE_CHECKING:
     import pandas as pd
 
+    from omnisim.study.holdout import Holdout
+
 KIND = "omnisim fit"
 """What the manifest calls a directory with a fit."""
 TOLERANCE = 0.03
@@ -99,6 +101,28 @@ class Fit:
         names = [name for name in Stance._fields if name != "scenario"]
         return pd.DataFrame([[tidy(value) if isinstance(value, float) else value for value in one[:-1]]
                              for one in self.stances], columns=names)
+
+    def holdout_test(self, channel: str | None = None, *, days: int = 28, share: float = 0.5, factor: float = 0.0,
+                     outcome: tuple[float, float] | None = None, threads: int = 2) -> Holdout:
+        """What a holdout test would show, and how far its outcome narrows what is believed of advertising.
+
+        Parameters
+        ----------
+        channel : str  whose budget is changed in the test regions; the largest content channel unless given
+        days : int [day]
+        share : float  of the regions that are tested
+        factor : float  of the budget there: 0 buys nothing
+        outcome : (float, float)  ln(orders in test regions / elsewhere) of a real test, and its standard deviation;
+            one is simulated unless given
+
+        Raises
+        ------
+        UsageError  where no click share was fitted, or for a test that tests nothing
+        """
+        from omnisim.study.holdout import hold_out
+
+        return hold_out(self.stances, channel=channel, days=days, share=share, factor=factor, outcome=outcome,
+                        seed=self.seed, threads=threads)
 
     def save(self, directory: str | Path) -> None:
         """Write scenario.yaml (the fitted scenario), fit.csv and unidentified.csv.

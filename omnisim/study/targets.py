@@ -213,11 +213,11 @@ def _live(world: World, first: int, periods: tuple[tuple[datetime.date, ...], ..
     found = []
     for dates in periods:
         rows = [scenario.horizon.warm_up + first + (date - start).days for date in dates]
-        found.append(_figures(world.ledger.daily[rows].mean(axis=0)))
+        found.append(figures_of_day(world.ledger.daily[rows].mean(axis=0)))
     return np.hstack(found)
 
 
-def _figures(tally: Floats) -> Floats:
+def figures_of_day(tally: Floats) -> Floats:
     """DAILY of one day by channel, money in currency."""
     spent = -tally[:, [MEASURE[name] for name in SPENT]].sum(axis=1)
     return np.stack([tally[:, MEASURE["visits"]], tally[:, MEASURE["new_users"]], tally[:, MEASURE["orders"]],
