@@ -53,7 +53,7 @@ def test_click_share_is_found_while_the_tables_are_held(monkeypatch: pytest.Monk
     shares = ClickShares(search, problem, problem.start, "shelf", lambda amount: None)
     pairs = range(elasticity.APART, elasticity.APART + 2)
     today = answers(problem.apply(problem.start), "shelf", pairs).elasticity.mean()
-    other, values = shares.find(1.5 * today)
+    other, values, _ = shares.find(1.5 * today)
     click_share = other.scenario.channels["shelf"].click_share
     assert click_share > scenario.channels["shelf"].click_share
     assert other.scenario.channels["group"].click_share == click_share, "one for all channels"
@@ -63,12 +63,18 @@ def test_click_share_is_found_while_the_tables_are_held(monkeypatch: pytest.Monk
     assert np.abs(seen[:, targets.ORDERS] / month[:, targets.ORDERS] - 1).max() < 0.05
 
 
-def test_persuasion_follows_the_click_share_outside_of_its_range() -> None:
-    scenario, usual = seller(), {"shelf": 0.05}
-    low, high = elasticity.click_range(None)
-    for share, persuasion in ((0.5 * low, 0.025), (low, 0.05), (high, 0.05), (2 * high, 0.1)):
-        shelf = advertise(scenario, share, usual).channels["shelf"]
+def test_persuasion_follows_the_strength_beyond_the_ends_of_the_click_share() -> None:
+    scenario, usual, ends = seller(), {"shelf": 0.05}, (0.003, 0.03)
+    for strength, share, persuasion in ((0.0015, 0.003, 0.025), (0.003, 0.003, 0.05), (0.01, 0.01, 0.05),
+                                        (0.06, 0.03, 0.1)):
+        shelf = advertise(scenario, strength, usual, ends).channels["shelf"]
         assert (shelf.click_share, shelf.persuasion) == (share, pytest.approx(persuasion))
+
+
+def test_clicks_leave_room_for_a_fifth_of_the_visitors() -> None:
+    scenario = seller()  # 80 a day buy 2,667 impressions
+    problem = fitting.Problem(scenario, (targets.Target("shelf", 3_000, 0, 0, 0, 4.0),))
+    assert elasticity.ends_of(problem) == (0.003, pytest.approx(0.8 * 100 / 2_666.7, rel=1e-4))
 
 
 def stances() -> tuple[Stance, ...]:

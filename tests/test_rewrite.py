@@ -8,7 +8,7 @@ import pytest
 
 import omnisim as om
 from omnisim.errors import UsageError
-from omnisim.scenario.rewrite import rewrite
+from omnisim.scenario.rewrite import rewrite, write_overlay
 
 BRAND = Path(__file__).parents[1] / "scenarios" / "brand.yaml"
 
@@ -37,3 +37,14 @@ def test_a_value_without_a_place_is_refused_before_anything_is_written(tmp_path:
     with pytest.raises(UsageError, match=r"channels.douyin.direct = not there"):
         rewrite(small, {"channels.douyin.direct": 0.1})
     assert small.read_text() == "extends: brand.yaml\nname: small\n"
+
+
+def test_overlay_holds_what_differs_and_no_more(tmp_path: Path) -> None:
+    (tmp_path / "brand.yaml").write_bytes(BRAND.read_bytes())
+    other = om.load(BRAND).with_({"channels.douyin.click_share": 0.02, "calendar.campaigns.1.factor": 1.5,
+                                  "community.click": 0.08})
+    write_overlay(tmp_path / "brand_high.yaml", "brand.yaml", other, "if advertising works")
+    assert om.load(tmp_path / "brand_high.yaml").hash == other.hash
+    text = (tmp_path / "brand_high.yaml").read_text(encoding="utf-8")
+    assert text.startswith("# if advertising works\nextends: \"brand.yaml\"\n")
+    assert "taobao:" not in text.partition("calendar")[0] and "products" not in text

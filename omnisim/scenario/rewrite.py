@@ -1,4 +1,4 @@
-"""Change single numbers of a scenario file and nothing else: comments, order and layout stay."""
+"""Change single numbers of a scenario file and nothing else, or write what differs from it as an overlay."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pathlib import Path
 from omnisim.errors import Fault, UsageError
 from omnisim.scenario.encoding import decode
 from omnisim.scenario.load import load, read_bytes
+from omnisim.scenario.model import Scenario
 from omnisim.scenario.text import Node, parse
-from omnisim.scenario.write import replace_file
+from omnisim.scenario.write import replace_file, to_yaml
 
 
 def rewrite(path: str | Path, values: Mapping[str, float]) -> None:
@@ -51,6 +52,37 @@ def rewrite(path: str | Path, values: Mapping[str, float]) -> None:
         lines[line:line] = sorted(added[line])
     replace_file(path, "\n".join(lines))
     load(path)
+
+
+def write_overlay(path: str | Path, base: str, scenario: Scenario, comment: str) -> None:
+    """Write a scenario as what differs from a file in the same folder, which it extends.
+
+    Parameters
+    ----------
+    path : path  of the overlay, written over
+    base : str  name of the file that it extends
+    comment : str  its first line
+
+    Raises
+    ------
+    StorageError  where the file cannot be written
+    """
+    path = Path(path)
+    old, new = load(path.parent / base).to_dict(), scenario.to_dict()
+    replace_file(path, f"# {comment}\n" + to_yaml({"extends": base} | _different(old, new)))
+
+
+def _different(old: Mapping[str, object], new: Mapping[str, object]) -> dict[str, object]:
+    """What is new, mapping by mapping; lists as a whole."""
+    found: dict[str, object] = {}
+    for key, value in new.items():
+        before = old.get(key)
+        if isinstance(value, Mapping) and isinstance(before, Mapping):
+            if below := _different(before, value):
+                found[key] = below
+        elif value != before:
+            found[key] = value
+    return found
 
 
 def _place(node: Node | None) -> tuple[int, int]:

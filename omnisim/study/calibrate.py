@@ -67,34 +67,42 @@ def fit(brand: BrandTables, *, scenario: Scenario | None = None, elasticity: flo
     shares = ClickShares(search, problem, values, channel, work.add)
     if channel:
         work.total += shares.effort
-        search.problem, values = shares.find(sought)
+        search.problem, values, search.slope = shares.find(sought)
     values, seen = _search(search, values, check, work)
     problem = search.problem
     final = problem.apply(values)
-    stances = _stances(shares, values, sought) if channel else ()
+    stances, doubts = _stances(shares, values, sought, work) if channel else ((), [])
     rows = tuple(compare(problem, seen))
     mean = seen.mean(axis=0)
     first = {target.channel: float(mean[row, FIRST] / max(mean[row, ORDERS], 1))
              for target, row in zip(targets, problem.rows, strict=True) if target.sells}
-    warnings = (*brand.warnings, *check_prices(targets, asked), *missed(rows, problem, values), *beyond(stances))
+    warnings = (*brand.warnings, *check_prices(targets, asked), *missed(rows, problem, values), *doubts,
+                *beyond(stances))
     work.finish()
     unidentified = list_unidentified(final, targets, first, known_costs(problem, scenario is not None), stances)
     return Fit(final, rows, changed(scenario or start, final), unidentified, warnings, seed, stances)
 
 
-def _stances(shares: ClickShares, values: Floats, sought: float) -> tuple[Stance, ...]:
-    """The fit, and what it would be if advertising worked less or more than is usual."""
+def _stances(shares: ClickShares, values: Floats, sought: float, work: Work) -> tuple[tuple[Stance, ...], list[Fault]]:
+    """The fit, and what it would be if advertising worked less or more than is usual; what those do not reach."""
     search = shares.search
-    fitted = ClickShares(search, search.problem, values, shares.channel, shares.advance, shares.seen)
-    found = [("default", sought, search.problem.apply(values))]
-    for name, ratio in (("low", LOW / USUAL), ("high", HIGH / USUAL)):
-        problem, moved = fitted.find(sought * ratio)
+    fitted = ClickShares(search, search.problem, values, shares.channel, shares.advance, shares.seen, shares.usual)
+    found, faults = {"default": (sought, search.problem.apply(values))}, []
+    for name, aim in (("low", sought * LOW / USUAL), ("high", sought * HIGH / USUAL)):
+        problem, moved, slope = fitted.find(aim)
         other = Search(problem, search.seed, search.threads, search.advance, n_runs=search.n_runs)
-        other.slope = search.slope
-        found.append((name, sought * ratio, problem.apply(other.run_full(moved, steps=2))))
-    measured = [stance(name, aim, scenario, shares.channel, seed=search.seed, threads=search.threads)
-                for name, aim, scenario in found]
-    return measured[1], measured[0], measured[2]
+        other.slope = slope
+        moved = other.run_full(moved, steps=2)
+        found[name] = aim, problem.apply(moved)
+        check = compare(problem, observe([Task(found[name][1], n, problem.asked.dates) for n in range(CHECKS)],
+                                         search.seed, search.threads))
+        work.add(cost(problem.scenario, CHECKS, small=False))
+        faults += [Fault("fit", f"{name}: {row.channel}.{row.measure}", f"{row.simulated:.6g} {row.unit}",
+                         f"is {100 * row.deviation:+.1f} % off the table's {row.table:.6g}",
+                         "The tables leave no room for advertising that works so.") for row in check if not row.within]
+    measured = {name: stance(name, aim, scenario, shares.channel, seed=search.seed, threads=search.threads)
+                for name, (aim, scenario) in found.items()}
+    return tuple(measured[name] for name in ("low", "default", "high")), faults
 
 
 def known_costs(problem: Problem, has_scenario: bool) -> set[str]:

@@ -3,8 +3,8 @@
 One click share for all channels is fitted so that the year's orders answer to half as much money again on one content
 channel as advertising is known to work: short-run elasticity 0.12, between 0.05 and 0.22 (Sethuraman, Tellis & Briesch
 2011). At every click share that is tried the other unknowns are moved so that the tables' figures stay where they are.
-Exposures work through interest as well: outside of the catalogue's range of click shares their persuasion moves with
-the click share, or no click share would give the elasticities at the ends.
+Exposures work through interest as well, and clicks cannot be more than the tables have visitors: below the catalogue's
+range, and above what visitors leave room for, the click share stays and the persuasion moves on in its place.
 """
 
 from __future__ import annotations
@@ -31,16 +31,20 @@ LOW, USUAL, HIGH = 0.05, 0.12, 0.22
 RAISE = 1.5
 """The budget is multiplied by this."""
 YEAR = 365
-RUNS, CHECKS = 6, 12
+RUNS, CHECKS = 8, 12
 """Pairs of runs on the small population behind an elasticity while it is sought, and in the end on other luck."""
 NEAR = 0.03
 """Relative distance from the elasticity that is sought at which the search ends."""
 TRIES = 5
 """Click shares tried for one elasticity."""
-LEAST, MOST = 1e-5, 0.3
-"""Bounds of the click share."""
-SHIFTS = 3
-"""Steps that bring the tables' figures back after the click share was changed."""
+FULL = 0.8
+"""Share of a channel's visitors that clicks may bring: more, and return visits alone are too many."""
+BEYOND_LOW, BEYOND_HIGH = 10.0, 2.0
+"""Persuasion is lowered and raised by no more than this, beyond the lowest and the highest click share."""
+SHIFTS = 7
+"""Steps that bring the tables' figures back after the click share was changed, at most."""
+FIRM = 4.0
+"""Distance from the tables' figures, in tolerances of the fit, at which no further step is needed."""
 APART = 6_000
 """First replication of the pairs of runs: luck that the fit does not use."""
 
@@ -132,8 +136,10 @@ class ClickShares:
     problem, values : Problem, unknowns  a fit on the tables
     channel : str  whose budget is raised
     advance : callable  told the work done, in runs of the small population
-    seen : click share -> elasticity, all on the same luck
+    seen : strength -> elasticity, all on the same luck; see `advertise`
     usual : channel -> persuasion within the catalogue's range of click shares
+    ends : (float, float)  lowest and highest click share
+    held : strength -> problem, values and slopes that hold the tables' figures there
     """
 
     search: Search
@@ -143,31 +149,35 @@ class ClickShares:
     advance: Callable[[int], None]
     seen: dict[float, float] = field(default_factory=dict)
     usual: dict[str, float] = field(default_factory=dict)
+    held: dict[float, tuple[Problem, Floats, Floats]] = field(default_factory=dict)
+    ends: tuple[float, float] = field(init=False)
     _wanted: Floats | None = None
 
     def __post_init__(self) -> None:
+        self.ends = ends_of(self.problem)
         self.usual = self.usual or {name: channel.persuasion for name, channel in
                                     self.problem.scenario.channels.items() if channel.active}
 
-    def find(self, sought: float) -> tuple[Problem, Floats]:
-        """The problem at the click share that gives an elasticity, and the values that hold the tables' figures there.
+    def find(self, sought: float) -> tuple[Problem, Floats, Floats]:
+        """The problem in which advertising works as sought, and the values and slopes that hold the tables there.
 
         Notes
         -----
-        Secant steps on shared luck, so that two click shares differ by their effect alone. Exposures raise interest
-        too, so the elasticity does not fall to 0 with the click share: one out of reach ends at the bound.
+        Secant steps on shared luck, so that two strengths differ by their effect alone.
         """
-        share = self.guess(sought)
+        strength = self.guess(sought)
         for _ in range(TRIES):
-            problem, values = self.hold(share)
-            if share not in self.seen:
+            problem, values, _ = self.hold(strength)
+            if strength not in self.seen:
                 scenario = problem.apply(values)
-                self.seen[share] = float(answers(scenario, self.channel, range(APART, APART + RUNS),
-                                                 seed=self.search.seed, threads=self.search.threads).elasticity.mean())
+                found = answers(scenario, self.channel, range(APART, APART + RUNS), seed=self.search.seed,
+                                threads=self.search.threads)
+                self.seen[strength] = float(found.elasticity.mean())
                 self.advance(RUNS * work_of(scenario))
-            if abs(self.seen[share] - sought) < NEAR * sought:
-                return problem, values
-            share = self.guess(sought)
+            following = self.guess(sought)
+            if abs(self.seen[strength] - sought) < NEAR * sought or following in self.seen:
+                break
+            strength = following
         return self.hold(min(self.seen, key=lambda one: abs(self.seen[one] - sought)))
 
     @property
@@ -176,65 +186,80 @@ class ClickShares:
         return (5 * RUNS + 3 * CHECKS) * work_of(self.problem.scenario)
 
     def guess(self, sought: float) -> float:
-        """The click share on the line through the two tried around an elasticity, or else the two nearest."""
+        """The strength on the line through the two tried around an elasticity, or else the two nearest."""
         if not self.seen:
             return tidy(max(channel.click_share for channel in self.problem.scenario.channels.values()))
-        near = sorted(self.seen, key=lambda share: abs(self.seen[share] - sought))
-        below = [share for share in near if self.seen[share] <= sought]
-        above = [share for share in near if self.seen[share] > sought]
+        near = sorted(self.seen, key=lambda one: abs(self.seen[one] - sought))
+        below = [one for one in near if self.seen[one] <= sought]
+        above = [one for one in near if self.seen[one] > sought]
         near = [below[0], above[0]] if below and above else near[:2]
-        share = near[0] * (sought / max(self.seen[near[0]], 1e-3)) ** 2
+        strength = near[0] * (sought / max(self.seen[near[0]], 1e-3)) ** 2
         if len(near) == 2:
-            (a, b), (at_a, at_b) = near, (self.seen[one] for one in near)
-            share = a + (sought - at_a) * (b - a) / (at_b - at_a) if (at_b - at_a) * (b - a) > 0 else share
-        share = float(np.clip(share, min(self.seen) / 4, max(self.seen) * 4))
-        return tidy(float(np.clip(share, LEAST, MOST)))
+            (a, b), (at_a, at_b) = np.log(near), (self.seen[one] for one in near)
+            if (at_b - at_a) * (b - a) > 0:
+                strength = float(np.exp(a + (sought - at_a) * (b - a) / (at_b - at_a)))
+        low, high = self.ends[0] / BEYOND_LOW, self.ends[1] * BEYOND_HIGH
+        return tidy(float(np.clip(strength, max(low, min(self.seen) / 3), min(high, max(self.seen) * 3))))
 
-    def hold(self, share: float) -> tuple[Problem, Floats]:
-        """The problem at another click share, and values with which the figures stay as they are at the fit's.
+    def hold(self, strength: float) -> tuple[Problem, Floats, Floats]:
+        """The problem at another strength, and values and slopes with which the figures stay as they are at the fit's.
 
         Notes
         -----
         The runs share their luck, so figures that agree between the two agree on any other luck as well, but for what
-        little the click share itself adds.
+        little the strength itself adds. Steps start from the nearest that was held; where slopes from there no longer
+        serve, they are measured anew.
         """
-        scenario = advertise(self.problem.scenario, share, self.usual)
-        if scenario.hash == self.problem.scenario.hash:
-            return self.problem, self.values
-        problem = self.problem.at(scenario)
+        if strength in self.held:
+            return self.held[strength]
+        problem = self.problem.at(advertise(self.problem.scenario, strength, self.usual, self.ends))
         if self._wanted is None:
             self._wanted = self._residual(self.problem, self.values)
-        values = self.values
-        for _ in range(SHIFTS):
-            values = solve(problem, self.search.slope, values, self._residual(problem, values) - self._wanted)
-        return problem, values
+        nearest = min(self.held, key=lambda one: abs(np.log(one / strength)), default=None)
+        _, values, slope = self.held[nearest] if nearest else (None, self.values, self.search.slope)
+        tolerance = FIRM * np.array([want.tolerance for want in problem.wants])
+        for step in range(SHIFTS):
+            off = self._residual(problem, values) - self._wanted
+            if (np.abs(off) < tolerance).all():
+                break
+            if step == 2:
+                slope = self.search.slopes(values, problem=problem)
+            values = solve(problem, slope, values, off)
+        self.held[strength] = problem, values, slope
+        return self.held[strength]
 
     def _residual(self, problem: Problem, values: Floats) -> Floats:
         seen = self.search.months(values, small=True, problem=problem)
         return problem.residual(seen.mean(axis=0), values)
 
 
-def advertise(scenario: Scenario, share: float, usual: Mapping[str, float]) -> Scenario:
+def advertise(scenario: Scenario, strength: float, usual: Mapping[str, float], ends: tuple[float, float]) -> Scenario:
     """The scenario with one click share on all active channels, and the persuasion that goes with it.
 
     Parameters
     ----------
-    usual : channel -> persuasion within the catalogue's range of click shares; below and above that, it is in
-        proportion to the click share
+    strength : float  the click share between the ends; beyond, the click share stays at the end and persuasion changes
+        in proportion
+    usual : channel -> persuasion between the ends
+    ends : (float, float)  lowest and highest click share
     """
+    share = tidy(float(np.clip(strength, *ends)))
     changes: dict[str, float] = {}
     for name, persuasion in usual.items():
-        low, high = click_range(scenario.channels[name].preset)
         changes[f"channels.{name}.click_share"] = share
-        changes[f"channels.{name}.persuasion"] = tidy(min(0.95, persuasion * share / float(np.clip(share, low, high))))
+        changes[f"channels.{name}.persuasion"] = tidy(min(0.9, persuasion * strength / share))
     return scenario.with_(changes)
 
 
-def click_range(preset: str | None) -> tuple[float, float]:
-    """Lowest and highest click share of a preset."""
-    entries = [entry for entry in catalogue.parameters() if entry.name == "click_share"]
-    entry = next((entry for entry in entries if entry.preset == preset), entries[0])
-    return entry.low, entry.high
+def ends_of(problem: Problem) -> tuple[float, float]:
+    """Lowest click share of the catalogue, and the one at which clicks bring four in five visitors of a channel."""
+    low, high = min((entry.low, entry.high) for entry in catalogue.parameters() if entry.name == "click_share")
+    rooms = []
+    for target in problem.targets:
+        channel = problem.scenario.channels[target.channel]
+        seen = 1000 * channel.budget * (1 - channel.search_share) / channel.cpm + channel.organic_impressions
+        rooms += [FULL * target.uv / 30 / seen] if seen > 0 else []
+    return low, max(low, min(rooms, default=high))
 
 
 def work_of(scenario: Scenario) -> int:

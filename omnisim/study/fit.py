@@ -156,14 +156,23 @@ class Fit:
     def update(self, path: str | Path) -> None:
         """Write the fitted values into the scenario file that the fit started from; comments and layout stay.
 
+        With a fitted click share, what differs if it is low or high goes into overlays beside it, NAME_low.yaml and
+        NAME_high.yaml.
+
         Raises
         ------
         UsageError  naming the values that the file has no place for
         StorageError  where the file cannot be written
         """
-        from omnisim.scenario.rewrite import rewrite
+        from omnisim.scenario.rewrite import rewrite, write_overlay
 
+        path = Path(path)
         rewrite(path, self.fitted)
+        for one in self.stances:
+            if one.name != "default":
+                how = "less" if one.name == "low" else "more"
+                write_overlay(path.with_name(f"{path.stem}_{one.name}{path.suffix}"), path.name, one.scenario,
+                              f"{path.name}, if advertising works {how} than usual: {_of_advertising(one)}")
 
     def _heading(self) -> str:
         """Comments at the top of the scenario: how good it is, what was fitted, what is assumed."""
@@ -177,8 +186,7 @@ class Fit:
             "answer about budgets is trusted (see unidentified.csv):",
             *(f"  {row.parameter} = {row.value:.6g} {row.unit}, {row.low:.4g} to {row.high:.4g}"
               for row in self.unidentified),
-            *(f"Advertising, {one.name}: click share {one.click_share:.4g}, elasticity {one.elasticity:.3f}, an extra "
-              f"unit of money brings {one.margin:.2f} of margin." for one in self.stances),
+            *(f"Advertising, {one.name}: {_of_advertising(one)}" for one in self.stances),
             *(f"Beware: {note}" for note in self.warnings)]
         return "".join(f"# {line}\n" for line in lines) + "\n"
 
@@ -196,6 +204,11 @@ class Fit:
                    f"{self.elasticity_table.to_html(index=False)}" if self.stances else "")
         return (f"<p><b>{html.escape(title)}</b></p>{self.table.to_html(index=False)}<ul>{notes}</ul>{budgets}"
                 f"<p>What the tables cannot tell:</p>{self.unidentified_table.to_html(index=False)}")
+
+
+def _of_advertising(one: Stance) -> str:
+    return (f"click share {one.click_share:.4g}, elasticity {one.elasticity:.3f}, an extra unit of money brings "
+            f"{one.margin:.2f} of margin.")
 
 
 def csv(frame: pd.DataFrame) -> str:

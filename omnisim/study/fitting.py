@@ -315,9 +315,9 @@ class Search:
         self.advance(cost(self.problem.scenario, len(tasks), small=small))
         return found
 
-    def slopes(self, values: Floats) -> Floats:
+    def slopes(self, values: Floats, problem: Problem | None = None) -> Floats:
         """Jacobian of the residual (wants, unknowns), by small changes of one unknown at a time on the same luck."""
-        problem = self.problem
+        problem = problem or self.problem
         bumps = np.array([-unknown.bump if value + unknown.bump > unknown.high else unknown.bump
                           for unknown, value in zip(problem.unknowns, values.tolist(), strict=True)])
         bumped = list(values + np.diag(bumps))
