@@ -75,6 +75,8 @@ class Problem:
     order_value: dict[str, float] = field(init=False)
     registration: dict[str, float] = field(init=False)
     rows: NDArray[np.int64] = field(init=False)
+    first_visits: dict[str, list[float]] = field(default_factory=dict)
+    """Of each batch: first visits in 60 days, over the daily table's days."""
 
     def __post_init__(self) -> None:
         names = sorted(name for name, channel in self.scenario.channels.items() if channel.active)
@@ -193,7 +195,7 @@ class Problem:
             found[-1] -= values[-1]
         return found
 
-    def reprice(self, months: Floats) -> None:
+    def reprice(self, months: Floats, *, afresh: bool = True) -> None:
         """Order values and registration such that the mean order and the new users of a day come to the tables'.
 
         Notes
@@ -207,8 +209,10 @@ class Problem:
             seen = sum(months[:, self.rows[day.row], column(day.period, "new_users")].sum() / len(months)
                        * len(self.asked.periods[day.period].dates) for day in days)
             asked = sum(day.new_users * len(self.asked.periods[day.period].dates) for day in days)
+            known = [] if afresh else self.first_visits.get(name, [])
             if seen > 0:
-                self.registration[name] = min(1.0, self.registration[name] * asked / seen)
+                self.first_visits[name] = known = [*known, seen / self.registration[name]]
+                self.registration[name] = min(1.0, asked * len(known) / sum(known))
         if all(segment.spend == 1.0 for segment in self.scenario.population.segments):
             return
         for target, row in zip(self.targets, self.rows, strict=True):
@@ -295,7 +299,7 @@ class Search:
         Each batch had other luck and, a little, other values: its distance is moved to today's along the slopes, and
         the average of all batches has less noise than the last one.
         """
-        self.problem.reprice(months)
+        self.problem.reprice(months, afresh=not self.seen)
         runs = np.array([self.problem.residual(month, values) for month in months])
         self.seen.append((values, self.problem.residual(months.mean(axis=0), values),
                           runs.var(axis=0, ddof=1) / len(runs)))
