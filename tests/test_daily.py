@@ -14,6 +14,7 @@ from omnisim.errors import UsageError
 from omnisim.measure import brand as brand_csv
 from omnisim.study import calibrate, daily, fitting, start, targets
 from omnisim.study.brand_tables import BrandTables, ChannelStatus, DailyRecord, read_tables
+from omnisim.study.unidentified import campaign_lengths
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 BRAND = read_tables([SCENARIOS / "brand_status.csv", SCENARIOS / "brand_daily.csv"])
@@ -147,3 +148,10 @@ def test_tables_of_a_run_read_as_the_brands(tmp_path: Path, language: str) -> No
         assert (day.visits, day.new_users, day.orders, day.gmv, day.cost) == pytest.approx(
             tuple(row[["visits", "new_users", "orders", "gmv", "cost"]]))
     assert brand_csv.daily_monitoring(small, result.daily, language).count("\n") == 25
+
+
+def test_how_long_a_campaign_lasts_is_assumed() -> None:
+    built = daily.prepare(start.build(BRAND), BRAND.daily)
+    asked = daily.match_days(BRAND.daily, built, targets.match(BRAND.status, built))
+    length, = campaign_lengths(built, asked)
+    assert (length.value, length.low, length.high) == (20, 1, 40)

@@ -16,7 +16,7 @@ from omnisim.study.fit import KIND, Fit, Row
 from omnisim.study.fitting import Problem, Search, column, cost, effort
 from omnisim.study.start import build
 from omnisim.study.targets import FIRST, GMV, ORDERS, UV, Floats, Task, match, observe
-from omnisim.study.unidentified import list_unidentified
+from omnisim.study.unidentified import campaign_lengths, list_unidentified
 
 __all__ = ["KIND", "Fit", "Row", "fit"]
 
@@ -79,7 +79,8 @@ def fit(brand: BrandTables, *, scenario: Scenario | None = None, elasticity: flo
     warnings = (*brand.warnings, *check_prices(targets, asked), *missed(rows, problem, values), *doubts,
                 *beyond(stances))
     work.finish()
-    unidentified = list_unidentified(final, targets, first, known_costs(problem, scenario is not None), stances)
+    unidentified = (*list_unidentified(final, targets, first, known_costs(problem, scenario is not None), stances),
+                    *campaign_lengths(final, asked))
     return Fit(final, rows, changed(scenario or start, final), unidentified, warnings, seed, stances)
 
 

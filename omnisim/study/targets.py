@@ -36,8 +36,8 @@ DAILY = ("visits", "new_users", "orders", "gmv", "cost")
 """Figures of a day, which follow those of the month, period after period."""
 MEDLEY = 28
 """Days before the start of the daily table that each serve once as its first day: whole weeks."""
-SHORT = 7
-"""Days of a daily table up to which its days are lived several times."""
+SHORT = 14
+"""Days from the start to a daily table's last up to which its days are lived several times."""
 VISITS_PER_VISITOR = 4.0
 """Where the catalogue has no figure for a channel."""
 
@@ -164,8 +164,9 @@ def observe(tasks: Iterable[Task], seed: int, threads: int) -> Floats:
     Notes
     -----
     Each warm-up runs on one thread and several run side by side: that takes less time than sharing one among threads.
-    One day of orders says little: where the periods span a week or less, each of the 28 evenings before the start
-    serves in turn as the one before the first day, on a copy of the world whose calendar is moved.
+    One day of orders says little: where the periods span two weeks or less, they are lived several times, up to 28:
+    evenings before the start serve in turn as the one before the first day, on a copy of the world whose calendar is
+    moved.
     """
     def look(task: Task) -> Floats:
         scenario = task.scenario

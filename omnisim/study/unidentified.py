@@ -8,6 +8,7 @@ from typing import NamedTuple
 from omnisim.scenario import catalogue
 from omnisim.scenario.check import referral_factor
 from omnisim.scenario.model import Channel, Scenario
+from omnisim.study.daily import DailyTargets
 from omnisim.study.elasticity import Stance
 from omnisim.study.targets import Target, figure
 
@@ -26,7 +27,7 @@ class Unidentified(NamedTuple):
 CHANNEL = (
     ("click_share", "decides what a budget is worth: fit it to a holdout test or to the short-run elasticity of "
                     "advertising, 0.12 (0.05 to 0.22)"),
-    ("budget", "the table has no costs: how many visits are paid and how many organic is assumed"),
+    ("budget", "the tables have the costs of no usual day: how many visits are paid and how many organic is assumed"),
     ("organic_impressions", "paid or organic reach: the table counts visitors of both"),
     ("persuasion", "quality of content: how much interest an exposure leaves"),
     ("search", "people who search and people who come directly are the same visitors to the table"),
@@ -128,3 +129,17 @@ def _of_brand(scenario: Scenario) -> Iterator[Unidentified]:
         if path == "community.members" and scenario.community:
             low, high, unit = 0.0, float(scenario.community.seats), "seat"
         yield Unidentified(path, float(value), unit, min(low, value), max(high, value), why)
+
+
+def campaign_lengths(scenario: Scenario, asked: DailyTargets) -> list[Unidentified]:
+    """Campaigns whose last days the daily table does not have: how long they last is assumed."""
+    found: list[Unidentified] = []
+    for period in asked.periods:
+        if period.campaign < 0:
+            continue
+        campaign = scenario.calendar.campaigns[period.campaign]
+        days, known = ((last - campaign.start).days + 1 for last in (campaign.end, max(period.dates)))
+        if known < days:
+            found.append(Unidentified(f"days of {campaign.name}", days, "day", known, 2 * days,
+                                      "the daily table ends before the campaign"))
+    return found
