@@ -56,6 +56,25 @@ def test_days_are_parted_by_the_scenarios_own_campaign() -> None:
     assert [(period.name, len(period.dates)) for period in asked.periods] == [("day", 10), ("usual", 2)]
 
 
+def test_new_users_and_costs_are_corrected_by_what_was_seen() -> None:
+    built = daily.prepare(start.build(BRAND), BRAND.daily)
+    goals = targets.match(BRAND.status, built)
+    problem = fitting.Problem(built, goals, daily.match_days(BRAND.daily, built, goals))
+    month = np.ones((1, 3, len(targets.COUNTED) + len(targets.DAILY)))
+    seen = {"douyin": (640, 1200.0), "taobao": (240, 2880.0), "community": (85, 800.0)}
+    for name, (new_users, cost) in seen.items():
+        row = problem.rows[[goal.channel for goal in goals].index(name)]
+        month[0, row, fitting.column(0, "new_users")], month[0, row, fitting.column(0, "cost")] = new_users, cost
+    before = dict(problem.registration)
+    problem.reprice(month)
+    assert problem.registration["douyin"] == pytest.approx(before["douyin"] / 2)
+    assert problem.registration["taobao"] == pytest.approx(before["taobao"] * 2)
+    # of 300 a day for searches 120 were left: what is spent goes on, a little less
+    assert problem.search_share == pytest.approx({"douyin": 0.0, "taobao": 0.1 * 0.6 * 0.95, "community": 0.0})
+    problem.reprice(month * 2, afresh=False)
+    assert problem.registration["community"] == pytest.approx(before["community"] / 1.5)
+
+
 def test_a_few_days_outside_of_campaigns_are_one() -> None:
     plain = market().with_({"horizon.start": "2024-03-01"})
     found = daily.prepare(plain, [record("shelf", datetime.date(2024, 3, 5))]).calendar.campaigns

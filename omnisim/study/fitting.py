@@ -33,6 +33,8 @@ SURE, SURE_DAY = 0.005, 0.01
 """Standard error of a month's and a day's figures, over all batches, at which no further batch is needed."""
 NEAR = 0.02
 """Distance from the targets (in logs) at which the small population has done its part."""
+UNSPENT = 0.005
+"""Share of a day's cost from which money that searches leave unspent is given to impressions."""
 LINEAR = 0.15
 """Distance (in logs) over which a batch still speaks for other parameters, through the Jacobian."""
 LEVEL = ("direct", "follow", "search")
@@ -74,6 +76,7 @@ class Problem:
     wants: tuple[Want, ...] = field(init=False)
     order_value: dict[str, float] = field(init=False)
     registration: dict[str, float] = field(init=False)
+    search_share: dict[str, float] = field(init=False)
     rows: NDArray[np.int64] = field(init=False)
     first_visits: dict[str, list[float]] = field(default_factory=dict)
     """Of each batch: first visits in 60 days, over the daily table's days."""
@@ -85,6 +88,7 @@ class Problem:
         daily = {day.row for day in self.asked.days if day.visits > 0}
         self.registration = {self.targets[day.row].channel: self.scenario.channels[self.targets[day.row].channel]
                              .registration for day in self.asked.days}
+        self.search_share = {name: self.scenario.channels[name].search_share for name in self.registration}
         unknowns: list[Unknown] = []
         wants: list[Want] = []
         for n, target in enumerate(self.targets):
@@ -157,6 +161,7 @@ class Problem:
                 changes[place + unknown.name] = tidy(value if unknown.name == "intercept" else np.exp(value))
         changes |= {f"channels.{name}.order_value": round(value, 2) for name, value in self.order_value.items()}
         changes |= {f"channels.{name}.registration": tidy(value) for name, value in self.registration.items()}
+        changes |= {f"channels.{name}.search_share": tidy(value) for name, value in self.search_share.items()}
         for number, fitted in factors.items():
             old = self.scenario.calendar.campaigns[number].factor
             names = (name for name, channel in self.scenario.channels.items() if channel.active)
@@ -169,6 +174,7 @@ class Problem:
         """The same problem on a scenario that differs in values that are not fitted."""
         other = Problem(scenario, self.targets, self.asked)
         other.order_value, other.registration = dict(self.order_value), dict(self.registration)
+        other.search_share = dict(self.search_share)
         return other
 
     def distance(self, month: Floats) -> Floats:
@@ -196,13 +202,18 @@ class Problem:
         return found
 
     def reprice(self, months: Floats, *, afresh: bool = True) -> None:
-        """Order values and registration such that the mean order and the new users of a day come to the tables'.
+        """Order values, registration and search shares such that mean orders, new users and costs come to the tables'.
+
+        Parameters
+        ----------
+        months : float64  simulated with today's values
+        afresh : bool  whether earlier months are forgotten; else new users rest on all of them
 
         Notes
         -----
-        New users are a share of the first visits in 60 days, so theirs is exact but for luck as well. Units an order
-        scale with the order value, so the ratio is exact but for luck. Where no segment spends more or less than
-        another there is no ratio to find: the order value is the table's.
+        New users are a share of the first visits in 60 days, so their ratio is exact but for luck. So is that of units
+        an order, which scale with the order value; where no segment spends more or less than another there is no ratio
+        to find, and the order value is the table's. Money that searches leave unspent buys impressions instead.
         """
         for name in self.registration:
             days = [day for day in self.asked.days if self.targets[day.row].channel == name]
@@ -212,7 +223,13 @@ class Problem:
             known = [] if afresh else self.first_visits.get(name, [])
             if seen > 0:
                 self.first_visits[name] = known = [*known, seen / self.registration[name]]
-                self.registration[name] = min(1.0, asked * len(known) / sum(known))
+                self.registration[name] = min(1.0, float(asked * len(known) / sum(known)))
+        for day in self.asked.days:
+            name = self.targets[day.row].channel
+            left = day.cost - months[:, self.rows[day.row], column(day.period, "cost")].mean()
+            money = self.scenario.channels[name].budget * self.search_share[name]
+            if money > 0 and left > UNSPENT * day.cost:
+                self.search_share[name] *= 0.95 * max(0.0, 1 - float(left) / money)
         if all(segment.spend == 1.0 for segment in self.scenario.population.segments):
             return
         for target, row in zip(self.targets, self.rows, strict=True):
