@@ -92,8 +92,8 @@ def _place(node: Node | None) -> tuple[int, int]:
 def _put(line: str, node: Node, written: str) -> str:
     """The line with the node's text changed; a comment behind it keeps its column where there is room."""
     before, rest = line[:node.column - 1], line[node.column - 1 + len(node.text):]
-    comment = re.fullmatch(r"( +)(#.*)", rest)
+    comment = re.fullmatch(r'([^#"]*?)( +)(#.*)', rest)
     if comment:
-        width = len(node.text) + len(comment[1])
-        return before + written.ljust(width - 1) + " " + comment[2]
+        after = before + written + comment[1]
+        return after.ljust(len(line) - len(comment[3]) - 1) + " " + comment[3]
     return before + written + rest
