@@ -174,3 +174,14 @@ def test_how_long_a_campaign_lasts_is_assumed() -> None:
     asked = daily.match_days(BRAND.daily, built, targets.match(BRAND.status, built))
     length, = campaign_lengths(built, asked)
     assert (length.value, length.low, length.high) == (20, 1, 40)
+
+
+@pytest.mark.slow
+def test_the_brands_day_is_reached_within_three_percent() -> None:
+    fit = om.calibrate([SCENARIOS / "brand_status.csv", SCENARIOS / "brand_daily.csv"])
+    assert fit.table["within"].all(), str(fit)
+    assert len(fit.table) == 27
+    low, default, high = fit.stances
+    assert low.elasticity < default.elasticity < high.elasticity
+    assert default.elasticity == pytest.approx(0.12, abs=0.015)
+    assert low.margin < default.margin < high.margin
