@@ -71,7 +71,7 @@ def fit(brand: BrandTables, *, scenario: Scenario | None = None, elasticity: flo
     values, seen = _search(search, values, check, work)
     problem = search.problem
     final = problem.apply(values)
-    stances, doubts = _stances(shares, values, sought, work) if channel else ((), [])
+    stances, doubts = _stances(shares, values, sought, work) if channel else ((), nothing_bought(sought))
     rows = tuple(compare(problem, seen))
     mean = seen.mean(axis=0)
     first = {target.channel: float(mean[row, FIRST] / max(mean[row, ORDERS], 1))
@@ -104,6 +104,12 @@ def _stances(shares: ClickShares, values: Floats, sought: float, work: Work) -> 
     measured = {name: stance(name, aim, scenario, shares.channel, seed=search.seed, threads=search.threads)
                 for name, (aim, scenario) in found.items()}
     return tuple(measured[name] for name in ("low", "default", "high")), faults
+
+
+def nothing_bought(sought: float) -> list[Fault]:
+    """Why no click share was fitted, where one was asked for."""
+    return [Fault("fit", "click_share", "as it was", "no channel buys impressions that an elasticity could be fitted on",
+                  "Give a channel a budget.")] if sought else []
 
 
 def known_costs(problem: Problem, has_scenario: bool) -> set[str]:
