@@ -95,11 +95,16 @@ def tested_channel(scenario: Scenario) -> str:
 
     The community's channel is none, as its money buys rewarded shares and no impressions.
     """
-    home = scenario.community.channel if scenario.community else ""
+    home = home_of(scenario)
     paid = {name: channel for name, channel in scenario.channels.items()
             if channel.active and name != home and channel.budget * (1 - channel.search_share) > 0}
     content = {name: channel for name, channel in paid.items() if channel.kind == "content"}
     return max(content or paid, key=lambda name: (paid[name].budget, name), default="")
+
+
+def home_of(scenario: Scenario) -> str:
+    """The community's channel, whose money buys no impressions; empty without one."""
+    return scenario.community.channel if scenario.community else ""
 
 
 def answers(scenario: Scenario, channel: str, replications: Sequence[int], *, seed: int = 1, threads: int = 1,
@@ -257,7 +262,8 @@ def ends_of(problem: Problem) -> tuple[float, float]:
     rooms = []
     for target in problem.targets:
         channel = problem.scenario.channels[target.channel]
-        seen = 1000 * channel.budget * (1 - channel.search_share) / channel.cpm + channel.organic_impressions
+        paid = 0.0 if target.channel == home_of(problem.scenario) else channel.budget * (1 - channel.search_share)
+        seen = 1000 * paid / channel.cpm + channel.organic_impressions
         rooms += [FULL * target.uv / 30 / seen] if seen > 0 else []
     return low, max(low, min(rooms, default=high))
 
