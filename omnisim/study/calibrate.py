@@ -108,8 +108,8 @@ def _stances(shares: ClickShares, values: Floats, sought: float, work: Work) -> 
 
 def nothing_bought(sought: float) -> list[Fault]:
     """Why no click share was fitted, where one was asked for."""
-    return [Fault("fit", "click_share", "as it was", "no channel buys impressions: there is nothing to fit an elasticity "
-                  "on", "Give a channel a budget.")] if sought else []
+    return [Fault("fit", "click_share", "as it was", "no channel buys impressions: an elasticity has nothing to rest on",
+                  "Give a channel a budget.")] if sought else []
 
 
 def known_costs(problem: Problem, has_scenario: bool) -> set[str]:
