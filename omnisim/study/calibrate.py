@@ -108,7 +108,7 @@ def _stances(shares: ClickShares, values: Floats, sought: float, work: Work) -> 
 
 def nothing_bought(sought: float) -> list[Fault]:
     """Why no click share was fitted, where one was asked for."""
-    return [Fault("fit", "click_share", "as it was", "no channel buys impressions: an elasticity has nothing to rest on",
+    return [Fault("fit", "click_share", "as it was", "an elasticity needs a channel that buys impressions",
                   "Give a channel a budget.")] if sought else []
 
 
