@@ -93,7 +93,7 @@ def _stances(shares: ClickShares, values: Floats, sought: float, work: Work) -> 
         problem, moved, slope = fitted.find(aim)
         other = Search(problem, search.seed, search.threads, search.advance, n_runs=search.n_runs)
         other.slope = slope
-        moved = other.run_full(moved, steps=2)
+        moved = other.run_full(moved, steps=3)
         found[name] = aim, problem.apply(moved)
         check = compare(problem, observe([Task(found[name][1], n, problem.asked.dates) for n in range(CHECKS)],
                                          search.seed, search.threads))
