@@ -246,6 +246,10 @@ def calibrate(data: Annotated[list[Path], typer.Option("--data", metavar="TABLE"
               file: Annotated[Path | None, typer.Argument(metavar="[FILE]")] = None, seed: Seed = 1,
               encoding: Annotated[str | None, typer.Option("--encoding", metavar="NAME",
                                                            help="Of CSV tables, as gb18030.")] = None,
+              elasticity: Annotated[float | None, typer.Option("--elasticity", min=0, max=1, help="How orders answer "
+                                    "to advertising: fits the click share; 0 keeps it; 0.12 with a T3.")] = None,
+              update: Annotated[bool, typer.Option("--update", help="Write the fitted values into FILE, comments "
+                                                   "kept.")] = False,
               threads: Threads = None, as_json: Json = False, out: Out = None) -> Job:
     """Fit a scenario to the brand's own tables."""
     def job() -> Answer:
@@ -253,12 +257,17 @@ def calibrate(data: Annotated[list[Path], typer.Option("--data", metavar="TABLE"
         from omnisim.study.calibrate import KIND
 
         start = None if file is None else door.load(file)
+        if update and file is None:
+            raise UsageError(Fault("--update", "FILE", "", "must be the file to update", "Name it."))
         if out is not None:
             storage.claim_directory(out, KIND)
         with progress_bar("calibrate") as progress:
-            fit = door.calibrate(data, scenario=start, seed=seed, encoding=encoding, threads=threads, progress=progress)
+            fit = door.calibrate(data, scenario=start, elasticity=elasticity, seed=seed, encoding=encoding,
+                                 threads=threads, progress=progress)
         if out is not None:
             fit.save(out)
+        if update and file is not None:
+            fit.update(file)
 
         def show(console: Console) -> None:
             print_frame(console, fit.table, title="fit")
@@ -266,10 +275,13 @@ def calibrate(data: Annotated[list[Path], typer.Option("--data", metavar="TABLE"
             shown = unknown[unknown["parameter"].str.endswith((".click_share", ".budget"))]
             print_frame(console, shown, title=f"what the table cannot tell: {len(unknown)} values, those that decide "
                         "budgets shown, all in unidentified.csv")
+            if fit.stances:
+                print_frame(console, fit.elasticity_table, title="what an extra budget brings, if advertising works "
+                            "less, as, or more than usual (margin above 1: it pays)")
             if out is not None:
                 console.print(f"→ {out}", markup=False)
         record = {"seed": seed, "out": None if out is None else str(out), "fit": records(fit.table),
-                  "unidentified": records(fit.unidentified_table)}
+                  "unidentified": records(fit.unidentified_table), "elasticity": records(fit.elasticity_table)}
         return Answer(record, show, warnings=fit.warnings)
     return job
 

@@ -138,14 +138,17 @@ def _warmed(scenario: Scenario, seed: int, replication: int, threads: int, order
     return world.clone()
 
 
-def calibrate(tables: str | Path | Iterable[str | Path], *, scenario: Scenario | None = None, seed: int = 1,
-              encoding: str | None = None, threads: int | None = None, progress: Progress | None = None) -> Fit:
+def calibrate(tables: str | Path | Iterable[str | Path], *, scenario: Scenario | None = None,
+              elasticity: float | None = None, seed: int = 1, encoding: str | None = None, threads: int | None = None,
+              progress: Progress | None = None) -> Fit:
     """Fit a scenario to the brand's own tables.
 
     Parameters
     ----------
     tables : path or paths  channel status (T1) and, if there is one, daily monitoring (T3); CSV or Excel
     scenario : Scenario  where to start from; the catalogue's presets unless given
+    elasticity : float  how orders answer to advertising in the short run: one click share is fitted to it, as no
+        table tells it; 0 keeps the click shares; unless given, 0.12 with a daily table and 0 without
     seed : int  the luck of the fitting runs
     encoding : str  of CSV files that are not UTF-8, as "gb18030"
     threads : int  processor threads; all there are unless given
@@ -160,6 +163,9 @@ def calibrate(tables: str | Path | Iterable[str | Path], *, scenario: Scenario |
     if scenario is not None:
         _check_scenario(scenario)
     _check_counts(seed, 1, None, threads)
+    if elasticity is not None and not 0 <= elasticity <= 1:
+        raise UsageError(Fault("calibrate", "elasticity", repr(elasticity), "must be from 0 to 1",
+                               "Published: 0.05 to 0.22, mostly 0.12; 0 keeps the click shares."))
     paths = [tables] if isinstance(tables, str | Path) else list(tables)
     brand = read_tables(paths, encoding=encoding)
     if not brand.status:
@@ -167,7 +173,8 @@ def calibrate(tables: str | Path | Iterable[str | Path], *, scenario: Scenario |
                                "must hold a channel status table (T1)", "Add the brand's monthly table."))
     from omnisim.study.calibrate import fit
 
-    return fit(brand, scenario=scenario, seed=seed, threads=threads or available_threads(), progress=progress)
+    return fit(brand, scenario=scenario, elasticity=elasticity, seed=seed, threads=threads or available_threads(),
+               progress=progress)
 
 
 def resolve(scenario: Scenario, plan: Choice | tuple[Choice, ...] | None,

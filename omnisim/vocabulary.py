@@ -209,6 +209,8 @@ KPI_ZH = {
     "cost_per_new_user": "单个新增用户成本", "roi": "ROI", "roi_profit": "利润ROI", "profit": "利润",
     "profit_margin": "利润率", "contribution_margin": "边际贡献率", "media": "投放费用", "cost": "渠道成本",
     "unspent_budget": "未花完的预算", "repeat_order_share": "复购订单占比", "repeat_rate_12m": "12个月复购率",
+    "repeat_rate_30d": "30天复购率", "repeat_rate_90d": "90天复购率", "clv_36m": "36个月客户价值",
+    "private_repeat_rate_90d": "私域90天复购率",
     "win_back_orders": "唤醒订单数", "referred_order_share": "裂变订单占比", "k_factor": "裂变系数K",
     "retention": "客户留存率", "dormant_share": "沉睡客户占比", "interest_share": "种草人群占比",
     "private_members": "私域人数", "private_share": "私域占客户比例", "return_rate": "退货率",

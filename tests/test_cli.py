@@ -200,7 +200,8 @@ def test_schema(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPa
 def test_calibrate(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     seen: list[Any] = []
     fit = SimpleNamespace(table=pd.DataFrame({"channel": ["douyin"], "error": [0.01]}), warnings=(FAULT,),
-                          unidentified_table=pd.DataFrame({"parameter": ["click_share"]}),
+                          unidentified_table=pd.DataFrame({"parameter": ["click_share"]}), stances=(1,),
+                          elasticity_table=pd.DataFrame({"name": ["default"], "elasticity": [0.12]}),
                           save=lambda out: (out / "fit.csv").touch())
     module = ModuleType("omnisim.study.calibrate")
     module.KIND = "omnisim fit"  # type: ignore[attr-defined]
@@ -210,6 +211,7 @@ def test_calibrate(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monke
                       str(tmp_path / "fit"))
     assert answer["result"]["fit"] == [{"channel": "douyin", "error": 0.01}]
     assert answer["result"]["unidentified"] == [{"parameter": "click_share"}]
+    assert answer["result"]["elasticity"] == [{"name": "default", "elasticity": 0.12}]
     assert len(answer["warnings"]) == 1
     assert seen[0][0] == [Path("t1.csv"), Path("t3.csv")]
     assert seen[0][1]["encoding"] == "gb18030"

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic import make_books, make_scenario
 
-from omnisim.books import GROUPS, LINES, MEASURE, MEASURES
+from omnisim.books import GROUPS, LINES, MEASURE, MEASURES, ORDER_DTYPE
 from omnisim.measure import intervals
 from omnisim.measure.brand import channel_status, daily_monitoring, in_words, plain
-from omnisim.measure.cohorts import repeat_rate, value_12_months
+from omnisim.measure.cohorts import private_repeat_rate, repeat_rate, value_12_months
 from omnisim.measure.journeys import OTHER, SHOWN, path_name
 from omnisim.measure.kpis import OF_STATE, OF_TOTALS, kpis
 from omnisim.measure.profit import STATEMENT, figures, sums
@@ -266,6 +266,16 @@ def test_repeat_rate_is_kaplan_meiers_for_customers_seen_from_the_start() -> Non
     spread = survival * (2 / (5 * 3) + 1 / (2 * 1)) ** 0.5
     assert found.value == pytest.approx(1 - survival)
     assert found.low == pytest.approx(max(0, 1 - survival - 1.959964 * spread))
+
+
+def test_private_repeat_rate_counts_the_next_order_wherever_it_is() -> None:
+    orders = [(1, 0, 5), (1, 2, 40), (2, 2, 5), (2, 0, 40), (3, 2, 5), (4, 2, 5), (4, 2, 99), (5, 2, 95), (5, 0, 96)]
+    lines = np.zeros(len(orders), ORDER_DTYPE)
+    for n, (consumer, channel, day) in enumerate(orders):
+        lines[n]["order_id"], lines[n]["consumer"], lines[n]["channel"], lines[n]["day"] = n, consumer, channel, day
+    # 1 has no order after the one on the channel; 2 comes back elsewhere; 4 too late; 5 ordered too late to be seen
+    assert private_repeat_rate(lines, 2, 100, within=50) == (1, 4)
+    assert private_repeat_rate(lines[:0], 2, 100, within=50) == (0, 0)
 
 
 def test_repeat_rate_counts_earlier_customers_from_the_window_on() -> None:

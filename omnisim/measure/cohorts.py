@@ -114,6 +114,31 @@ def repeat_rate(second: NDArray[np.int64], window: tuple[int, int], *, within: i
     return Estimate(rate, max(0.0, rate - half), min(1.0, rate + half))
 
 
+def private_repeat_rate(lines: NDArray[np.void], channel: int, days: int, *, within: int) -> tuple[int, int]:
+    """How many customers of one channel order again, anywhere, within a time: of the group's buyers, who comes back.
+
+    Parameters
+    ----------
+    lines : ORDER_DTYPE (n,)  order lines of the reported days, or of a sample of consumers
+    channel : int  place in the scenario's channels
+    days : int [day]  reported
+    within : int [day]  time allowed after the first order on the channel; who ordered too late to see it is left out
+
+    Returns
+    -------
+    (who ordered again, who could have): consumers among the lines
+    """
+    lines = np.sort(lines, order=["consumer", "order_id"])
+    here = np.flatnonzero(lines["channel"] == channel)
+    consumers, place = np.unique(lines["consumer"][here], return_index=True)
+    first = here[place]
+    due = lines["day"][first] + within
+    after = np.minimum(first + 1, len(lines) - 1)
+    again = (after > first) & (lines["consumer"][after] == consumers) & (lines["day"][after] <= due)
+    seen = due < days
+    return int((again & seen).sum()), int(seen.sum())
+
+
 def _by_age(age: NDArray[np.int64], count: NDArray[np.int64], within: int) -> NDArray[np.float64]:
     """Sum of counts at each age from 0 to ``within``."""
     near = age <= within

@@ -61,7 +61,7 @@ def jackknife(value: float, left_out: Sequence[float]) -> Interval:
     spread = float(((values - values.mean()) ** 2).sum())
     if spread <= (1e-12 * abs(value)) ** 2:
         return without(value)
-    half = _student(size - 1) * ((size - 1) / size * spread) ** 0.5
+    half = student(size - 1) * ((size - 1) / size * spread) ** 0.5
     return Interval(value, value - half, value + half, f"jackknife ({size} consumer groups)")
 
 
@@ -74,7 +74,7 @@ def over_seeds(values: Sequence[float]) -> Interval:
     """Mean of replications and its Student interval; null if one of them is."""
     size = len(values)
     mean = float(np.mean(values))
-    half = _student(size - 1) * float(np.std(values, ddof=1)) / size**0.5
+    half = student(size - 1) * float(np.std(values, ddof=1)) / size**0.5
     return Interval(mean, mean - half, mean + half, f"seeds ({size} replications)")
 
 
@@ -88,7 +88,7 @@ def wilson(count: float, size: float, scale: int = 1) -> Interval:
     return Interval(share, max(0.0, middle - half), min(1.0, middle + half), "wilson")
 
 
-def _student(freedom: int) -> float:
+def student(freedom: int) -> float:
     """97.5 % quantile of Student's t."""
     if freedom == 19:
         return T19

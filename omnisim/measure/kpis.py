@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from omnisim.books import MEASURE, MEASURES, STOCK
 from omnisim.measure import intervals
-from omnisim.measure.cohorts import cohorts, repeat_rate, value_12_months
+from omnisim.measure.cohorts import cohorts, private_repeat_rate, repeat_rate, value_12_months
 from omnisim.measure.intervals import Interval
+from omnisim.measure.loyalty import lifetime_value
 from omnisim.measure.profit import CENTS, MONEY, SPENT, STATEMENT
 from omnisim.measure.windows import ratio, run_window, shown_channels
 from omnisim.vocabulary import STATE_NAMES
@@ -92,18 +93,25 @@ OF_TOTALS = (
 )
 """Figures that the jackknife can vary."""
 
+REPEATS = {"repeat_rate_30d": 30, "repeat_rate_90d": 90, "repeat_rate_12m": YEAR}
+"""Repeat rates, by days allowed for the second order."""
+
 OF_STATE = {
-    "repeat_rate_12m": ("share", "new customers with a second order within 365 days (Kaplan–Meier, reported days)"),
+    **{name: ("share", f"new customers with a second order within {days} days (Kaplan–Meier, reported days)")
+       for name, days in REPEATS.items()},
+    "private_repeat_rate_90d": ("share", "buyers on the community's channel who order again, anywhere, within 90 days"),
     "retention": ("share", "people in the stages ordered … advocate at the last midnight / everybody who ever ordered"),
     "dormant_share": ("share", "dormant + lost at the last midnight / everybody who ever ordered"),
     "interest_share": ("share", "(interested + searching + consulting + intent) / population at the last midnight"),
     "ltv_12m": ("currency/customer", "contribution_margin × gmv a customer over the first 12 months (all cohorts)"),
+    "clv_36m": ("currency/customer", "contribution_margin × aov × (1 + repeat orders of the BG/NBD in 36 months, "
+                "discounted by 10 % a year)"),
     "stock_turns": ("1/year", "cost of units filled a year / mean stock on hand at cost"),
 }
 """Figures made otherwise: unit and formula."""
 
 
-SIGNED = ("profit", "roi_profit", "profit_margin", "contribution_margin", "ltv_12m", "gmv")
+SIGNED = ("profit", "roi_profit", "profit_margin", "contribution_margin", "ltv_12m", "clv_36m", "gmv")
 """Figures that may be negative; the interval of another ends at 0."""
 
 
@@ -144,10 +152,13 @@ def measure(scenario: Scenario, books: Books) -> dict[str, Interval]:
     found = {kpi.name: intervals.over_groups(kpi.of, whole, parts) for kpi in OF_TOTALS}
     margin = found["contribution_margin"].value
     scale = scenario.population.scale
-    again = repeat_rate(books.second, (0, books.days), scale=scale)
-    found["repeat_rate_12m"] = Interval(*again, "greenwood" if np.isfinite(again.low) else "none (no data)")
+    for name, within in REPEATS.items():
+        again = repeat_rate(books.second, (0, books.days), within=within, scale=scale)
+        found[name] = Interval(*again, "greenwood" if np.isfinite(again.low) else "none (no data)")
+    found["private_repeat_rate_90d"] = _private_repeat_rate(scenario, books)
     found |= _of_stages(books, scale)
     found["ltv_12m"] = intervals.without(margin * value_12_months(cohorts(scenario, books)))
+    found["clv_36m"] = intervals.without(lifetime_value(margin * found["aov"].value, scenario.brand.repurchase))
     found["stock_turns"] = intervals.without(_stock_turns(scenario, books))
     return found
 
@@ -214,6 +225,15 @@ def _of_stages(books: Books, scale: int) -> dict[str, Interval]:
         "dormant_share": intervals.wilson(min(asleep, customers), customers, scale),
         "interest_share": intervals.wilson(keen, sum(last.values()), scale),
     }
+
+
+def _private_repeat_rate(scenario: Scenario, books: Books) -> Interval:
+    """Who comes back among the buyers of the community's channel; null without one, or without order lines."""
+    if scenario.community is None:
+        return intervals.wilson(0, 0)
+    place = list(scenario.channels).index(scenario.community.channel)
+    again, buyers = private_repeat_rate(books.orders, place, books.days, within=REPEATS["repeat_rate_90d"])
+    return intervals.wilson(again, buyers)
 
 
 def _stock_turns(scenario: Scenario, books: Books) -> float:

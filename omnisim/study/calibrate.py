@@ -1,191 +1,131 @@
-"""Fit a scenario to the brand's own table, check it on fresh luck, and say what the table cannot tell."""
+"""Fit a scenario to the brand's own table, check it on fresh luck, and say what the tables cannot tell."""
 
 from __future__ import annotations
 
-import html
-import io
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from omnisim.errors import Fault
 from omnisim.scenario.model import Scenario
 from omnisim.study.brand_tables import BrandTables
-from omnisim.study.fitting import Problem, Search, cost, effort, tidy
+from omnisim.study.daily import NOTHING, check_prices, match_days, prepare, set_visits
+from omnisim.study.elasticity import HIGH, LOW, USUAL, ClickShares, Stance, beyond, stance, tested_channel
+from omnisim.study.fit import KIND, Fit, Row
+from omnisim.study.fitting import Problem, Search, column, cost, effort
 from omnisim.study.start import build
 from omnisim.study.targets import FIRST, GMV, ORDERS, UV, Floats, Task, match, observe
-from omnisim.study.unidentified import Unidentified, list_unidentified
+from omnisim.study.unidentified import campaign_lengths, list_unidentified
 
-if TYPE_CHECKING:
-    import pandas as pd
+__all__ = ["KIND", "Fit", "Row", "fit"]
 
 Progress = Callable[[int, int], None]
-KIND = "omnisim fit"
-"""What the manifest calls a directory with a fit."""
-TOLERANCE = 0.03
-"""How far a simulated figure may be from the table's, beside two standard errors."""
 CHECKS = 4
 """Runs with luck that the fit has not seen."""
 RETRIES = 2
 """Further batches when the check fails: its runs then join the fit, and others are fresh."""
 MEASURES = {"monthly_uv": "visitor/month", "cvr": "order/visitor", "aov": "currency/order", "gmv": "currency/month"}
-"""Figures of the table that are compared, with units."""
+"""Figures of the channel status table that are compared, with units."""
+DAY_MEASURES = {"visits": "visit/day", "new_users": "user/day", "orders": "order/day", "gmv": "currency/day",
+                "cost": "currency/day"}
+"""Figures of the daily table that are compared, with units."""
 
 
-@dataclass(frozen=True)
-class Row:
-    """One figure of the table beside the simulated one."""
-
-    channel: str
-    measure: str
-    unit: str
-    table: float
-    simulated: float
-    standard_error: float
-
-    @property
-    def deviation(self) -> float:
-        """Simulated against table, relative."""
-        return self.simulated / self.table - 1
-
-    @property
-    def within(self) -> bool:
-        """Whether it lies within 3 % and two standard errors."""
-        return abs(self.simulated - self.table) <= TOLERANCE * self.table + 2 * self.standard_error
-
-
-@dataclass(frozen=True)
-class Fit:
-    """A fitted scenario and how well it fits.
+def fit(brand: BrandTables, *, scenario: Scenario | None = None, elasticity: float | None = None, seed: int = 1,
+        threads: int = 1, progress: Progress | None = None) -> Fit:
+    """Fit a scenario to the brand's channel status table and, if there is one, its daily monitoring table.
 
     Parameters
     ----------
-    scenario : Scenario  the fitted one
-    rows : tuple of Row  each figure of the table, simulated on four fresh replications
-    fitted : path -> value  what was changed, and to what
-    unidentified : tuple of Unidentified  what the table cannot tell, with its range
-    warnings : tuple of Fault  figures that were not reached, tables that contradict themselves
-    seed : int  the seed of the fit; replications 0 to 3 of it are the check
-    """
-
-    scenario: Scenario
-    rows: tuple[Row, ...]
-    fitted: dict[str, float]
-    unidentified: tuple[Unidentified, ...]
-    warnings: tuple[Fault, ...] = ()
-    seed: int = 1
-    _cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """The figures: channel, measure, unit, table, simulated, standard_error, deviation_percent, within."""
-        import pandas as pd
-
-        return pd.DataFrame([{
-            "channel": row.channel, "measure": row.measure, "unit": row.unit, "table": row.table,
-            "simulated": tidy(row.simulated), "standard_error": tidy(row.standard_error),
-            "deviation_percent": round(100 * row.deviation, 2), "within": row.within} for row in self.rows])
-
-    @property
-    def unidentified_table(self) -> pd.DataFrame:
-        """What the table cannot tell: parameter, value, unit, low, high, why."""
-        import pandas as pd
-
-        return pd.DataFrame(self.unidentified, columns=list(Unidentified._fields))
-
-    def save(self, directory: str | Path) -> None:
-        """Write scenario.yaml (the fitted scenario), fit.csv and unidentified.csv.
-
-        Raises
-        ------
-        UsageError  where the directory holds something else
-        StorageError  where the disk refuses
-        """
-        from omnisim import storage
-        from omnisim.scenario.write import to_yaml
-
-        path = Path(directory)
-        texts = {"scenario.yaml": self._heading() + to_yaml(self.scenario.to_dict()), "fit.csv": csv(self.table),
-                 "unidentified.csv": csv(self.unidentified_table)}
-        storage.claim_directory(path, KIND)
-        storage.open_manifest(path, KIND, texts)
-        for name, text in texts.items():
-            storage.write_text(path / name, text)
-        storage.write_json(path / storage.MANIFEST, {
-            "kind": KIND, "complete": True, "scenario_hash": self.scenario.hash, "seed": self.seed,
-            "files": {name: storage.digest(path / name) for name in texts}})
-
-    def _heading(self) -> str:
-        """Comments at the top of the scenario: how good it is, what was fitted, what is assumed."""
-        worst = max(self.rows, key=lambda row: abs(row.deviation))
-        lines = [
-            f"Fitted to the brand's channel status table: {sum(row.within for row in self.rows)} of {len(self.rows)} "
-            "figures within 3 % and two standard errors,",
-            f"the worst is {worst.measure} of {worst.channel}: {100 * worst.deviation:+.1f} %.",
-            "Fitted: " + ", ".join(self.fitted) + ".",
-            "Everything else is assumed. The table fits as well with other values of what follows; vary it before an",
-            "answer about budgets is trusted (see unidentified.csv):",
-            *(f"  {row.parameter} = {row.value:.6g} {row.unit}, {row.low:.4g} to {row.high:.4g}"
-              for row in self.unidentified),
-            *(f"Beware: {note}" for note in self.warnings)]
-        return "".join(f"# {line}\n" for line in lines) + "\n"
-
-    def __str__(self) -> str:
-        within = sum(row.within for row in self.rows)
-        return (f"{within} of {len(self.rows)} figures within 3 % and two standard errors\n{self.table.to_string()}\n"
-                f"{len(self.unidentified)} values that the table cannot tell: see unidentified_table")
-
-    def _repr_html_(self) -> str:
-        within = sum(row.within for row in self.rows)
-        title = f"{within} of {len(self.rows)} figures within 3 % and two standard errors"
-        notes = "".join(f"<li>{html.escape(str(note))}</li>" for note in self.warnings)
-        return (f"<p><b>{html.escape(title)}</b></p>{self.table.to_html(index=False)}<ul>{notes}</ul>"
-                f"<p>What the table cannot tell:</p>{self.unidentified_table.to_html(index=False)}")
-
-
-def fit(brand: BrandTables, *, scenario: Scenario | None = None, seed: int = 1, threads: int = 1,
-        progress: Progress | None = None) -> Fit:
-    """Fit a scenario to the brand's channel status table.
-
-    Parameters
-    ----------
-    brand : BrandTables  the tables; a daily table, if there is one, gives the budgets of a new scenario
-    scenario : Scenario  where to start from, kept but for what is fitted; built from the table unless given
+    brand : BrandTables  the tables
+    scenario : Scenario  where to start from, kept but for what is fitted; built from the tables unless given
+    elasticity : float  short-run elasticity of orders to advertising that one click share for all channels is fitted
+        to; 0 keeps the click shares; 0.12 unless given where there is a daily table, without one they are kept
     seed : int  the luck of the fit
     threads : int
     progress : callable  told the work done and the work to do
 
     Raises
     ------
-    UsageError  where the scenario does not have the table's channels, or a warm-up below 210 days
+    UsageError  where the scenario does not have the table's channels, a warm-up below 210 days, or its days not among
+        those reported
     """
     start = scenario or build(brand)
-    targets = match(brand.status, start)
-    problem = Problem(start, targets)
+    targets, asked = match(brand.status, start), NOTHING
+    if brand.daily:
+        start = prepare(start, brand.daily)
+        asked = match_days(brand.daily, start, targets)
+        targets = set_visits(targets, asked)
+    problem = Problem(start, targets, asked)
+    sought = (USUAL if brand.daily else 0.0) if elasticity is None else elasticity
+    channel = tested_channel(start) if sought else ""
     check = cost(start, CHECKS, small=False)
     work = Work(effort(problem) + check, progress)
     search = Search(problem, seed, threads, work.add)
-    values, months = _search(problem, search, check, work)
+    values = search.run_small()
+    shares = ClickShares(search, problem, values, channel, work.add)
+    if channel:
+        work.total += shares.effort
+        search.problem, values, search.slope = shares.find(sought)
+    values, seen = _search(search, values, check, work)
+    problem = search.problem
     final = problem.apply(values)
-    rows = tuple(compare(problem, months))
-    budgets = {f"channels.{t.channel}.budget" for t in targets if scenario is not None or any(
-        day.channel == start.channels[t.channel].preset for day in brand.daily)}
-    mean = months.mean(axis=0)
+    stances, doubts = _stances(shares, values, sought, work) if channel else ((), nothing_bought(sought))
+    rows = tuple(compare(problem, seen))
+    mean = seen.mean(axis=0)
     first = {target.channel: float(mean[row, FIRST] / max(mean[row, ORDERS], 1))
              for target, row in zip(targets, problem.rows, strict=True) if target.sells}
-    warnings = (*brand.warnings, *daily_table(brand, scenario is not None), *missed(rows, problem, values))
+    warnings = (*brand.warnings, *check_prices(targets, asked), *missed(rows, problem, values), *doubts,
+                *beyond(stances))
     work.finish()
-    return Fit(final, rows, changed(start, final), list_unidentified(final, targets, first, budgets), warnings, seed)
+    unidentified = (*list_unidentified(final, targets, first, known_costs(problem, scenario is not None), stances),
+                    *campaign_lengths(final, asked))
+    return Fit(final, rows, changed(scenario or start, final), unidentified, warnings, seed, stances)
 
 
-def _search(problem: Problem, search: Search, check: int, work: Work) -> tuple[Floats, Floats]:
+def _stances(shares: ClickShares, values: Floats, sought: float, work: Work) -> tuple[tuple[Stance, ...], list[Fault]]:
+    """The fit, and what it would be if advertising worked less or more than is usual; what those do not reach."""
+    search = shares.search
+    fitted = ClickShares(search, search.problem, values, shares.channel, shares.advance, shares.seen, shares.usual)
+    found, faults = {"default": (sought, search.problem.apply(values))}, []
+    for name, aim in (("low", sought * LOW / USUAL), ("high", sought * HIGH / USUAL)):
+        problem, moved, slope = fitted.find(aim)
+        other = Search(problem, search.seed, search.threads, search.advance, n_runs=search.n_runs)
+        other.slope = slope
+        moved = other.run_full(moved, steps=3)
+        found[name] = aim, problem.apply(moved)
+        check = compare(problem, observe([Task(found[name][1], n, problem.asked.dates) for n in range(CHECKS)],
+                                         search.seed, search.threads))
+        work.add(cost(problem.scenario, CHECKS, small=False))
+        faults += [Fault("fit", f"{name}: {row.channel}.{row.measure}", f"{row.simulated:.6g} {row.unit}",
+                         f"is {100 * row.deviation:+.1f} % off the table's {row.table:.6g}",
+                         "The tables leave no room for advertising that works so.") for row in check if not row.within]
+    measured = {name: stance(name, aim, scenario, shares.channel, seed=search.seed, threads=search.threads)
+                for name, (aim, scenario) in found.items()}
+    return tuple(measured[name] for name in ("low", "default", "high")), faults
+
+
+def nothing_bought(sought: float) -> list[Fault]:
+    """Why no click share was fitted, where one was asked for."""
+    return [Fault("fit", "click_share", "as it was", "an elasticity needs a channel that buys impressions",
+                  "Give a channel a budget.")] if sought else []
+
+
+def known_costs(problem: Problem, has_scenario: bool) -> set[str]:
+    """Budgets that are no guess: those of the scenario, or the daily table's if it has days outside of campaigns."""
+    usual = {day.row for day in problem.asked.days if problem.asked.periods[day.period].campaign < 0}
+    asked = {day.row for day in problem.asked.days}
+    return {f"channels.{target.channel}.budget" for n, target in enumerate(problem.targets)
+            if n in usual or (has_scenario and n not in asked)}
+
+
+def _search(search: Search, values: Floats, check: int, work: Work) -> tuple[Floats, Floats]:
     """The fitted unknowns, and months simulated with them on luck that the fit has not seen."""
-    values = search.run()
+    problem, values = search.problem, search.run_full(values)
     for attempt in range(RETRIES + 1):
-        tasks = [Task(problem.apply(values), attempt * CHECKS + n) for n in range(CHECKS)]
+        scenario = problem.apply(values)
+        tasks = [Task(scenario, attempt * CHECKS + n, problem.asked.dates) for n in range(CHECKS)]
         months = observe(tasks, search.seed, search.threads)
         work.add(check)
         if attempt == RETRIES or all(row.within for row in compare(problem, months)):
@@ -230,17 +170,21 @@ def compare(problem: Problem, months: Floats) -> Iterator[Row]:
         for measure, values in found.items():
             if measure == "gmv" and not target.gmv_counts:
                 continue
-            error = float(values.std(ddof=1) / np.sqrt(len(values)))
-            yield Row(target.channel, measure, MEASURES[measure].replace("currency", currency), wanted[measure],
-                      float(values.mean()), error)
+            unit = MEASURES[measure].replace("currency", currency)
+            yield _row(target.channel, measure, unit, wanted[measure], values)
+    for day in problem.asked.days:
+        target, seen = problem.targets[day.row], months[:, problem.rows[day.row]]
+        for measure, unit in DAY_MEASURES.items():
+            asked = getattr(day, measure)
+            if asked == 0 or (measure in ("orders", "gmv") and not target.sells) or (
+                    measure == "gmv" and not day.gmv_counts):
+                continue
+            yield _row(target.channel, f"{problem.asked.periods[day.period].name}_{measure}",
+                       unit.replace("currency", currency), asked, seen[:, column(day.period, measure)])
 
 
-def daily_table(brand: BrandTables, has_scenario: bool) -> Iterator[Fault]:
-    """What becomes of a daily table."""
-    if brand.daily:
-        rule = "is not used with a scenario" if has_scenario else "only its costs are used, as budgets a day"
-        yield Fault("--data", "daily monitoring", f"{len(brand.daily)} rows", rule,
-                    "Write budgets and campaigns into the scenario.")
+def _row(channel: str, measure: str, unit: str, wanted: float, values: Floats) -> Row:
+    return Row(channel, measure, unit, wanted, float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))))
 
 
 def missed(rows: tuple[Row, ...], problem: Problem, values: Floats) -> Iterator[Fault]:
@@ -256,6 +200,12 @@ def missed(rows: tuple[Row, ...], problem: Problem, values: Floats) -> Iterator[
             cure = "Lower what brings visitors here: budget, organic_impressions, flows, the community's shares."
         elif row.measure == "monthly_uv":
             cure = "Raise the channel's reach, its budget or population.size."
+        elif row.measure.endswith("_visits"):
+            cure = "Check the daily table against the monthly one: visits per visitor follow from both."
+        elif row.measure.endswith("_new_users"):
+            cure = "Check the table: no more than all first visits in 60 days can register."
+        elif row.measure.endswith("_cost"):
+            cure = "Lower search_share: searches do not use the money up, or channel content and labour cost more."
         elif row.deviation > 0:
             cure = "Lower repurchase (brand.repurchase, brand.age), or check the table."
         else:
@@ -270,13 +220,12 @@ def changed(start: Scenario, final: Scenario) -> dict[str, float]:
              for key, value in channel.model_dump().items() if value != getattr(start.channels[name], key)}
     if start.community and final.community and start.community.click != final.community.click:
         found["community.click"] = final.community.click
+    for n, campaign in enumerate(final.calendar.campaigns):
+        before = start.calendar.campaigns[n].factor if n < len(start.calendar.campaigns) else 1.0
+        if isinstance(campaign.factor, dict) and campaign.factor != before:
+            was = before if isinstance(before, dict) else {}
+            found |= {f"calendar.campaigns.{n}.factor.{name}": factor for name, factor in campaign.factor.items()
+                      if was.get(name) != factor}
     if start.brand.new_customers != final.brand.new_customers:
         found["brand.new_customers"] = final.brand.new_customers
     return found
-
-
-def csv(frame: pd.DataFrame) -> str:
-    """A frame as CSV that spreadsheets read."""
-    text = io.StringIO()
-    frame.to_csv(text, index=False, lineterminator="\n")
-    return "\ufeff" + text.getvalue()

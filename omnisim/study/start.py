@@ -5,7 +5,9 @@ What is chosen here and not read in the table is an assumption; the fit lists it
 
 from __future__ import annotations
 
+import datetime
 import math
+from dataclasses import replace
 from typing import Any
 
 from omnisim.scenario import catalogue
@@ -40,6 +42,8 @@ MOST_CLICKS = 0.3
 """Share of a channel's visitors that unpaid impressions may bring; more of them are cut."""
 REPEATS = {"content": 0.65, "live": 0.65, "marketplace": 0.85, "crossborder": 0.85, "private": 1.55}
 """Repeat weight by share of orders; 1 for other kinds."""
+START = datetime.date(2024, 6, 1)
+"""First reported day where no daily table says another."""
 GROUPS = ("community", "wecom")
 """Presets that private groups live on, the likeliest first."""
 
@@ -47,7 +51,7 @@ GROUPS = ("community", "wecom")
 def build(brand: BrandTables) -> Scenario:
     """The scenario from which the fit starts where no file is given."""
     rows = {row.channel: row for row in brand.status}
-    targets = {name: set_target(row, name) for name, row in rows.items()}
+    targets = {name: visited(set_target(row, name), brand) for name, row in rows.items()}
     sellers = [target for target in targets.values() if target.sells]
     people = round_to(MARKET * sum(row.monthly_uv for row in rows.values()), 2)
     scale = max(1, math.ceil(people / MOST))
@@ -59,6 +63,7 @@ def build(brand: BrandTables) -> Scenario:
     content: dict[str, Any] = {
         "name": "fitted to the channel status table",
         "language": "en",
+        "horizon": {"start": min((day.date for day in brand.daily), default=START).isoformat()},
         "population": {"size": size, "scale": scale},
         "channels": {name: channel(row, targets[name], orders, costs[name], size * scale)
                      for name, row in rows.items()},
@@ -75,6 +80,21 @@ def build(brand: BrandTables) -> Scenario:
     if home:
         content["community"] = {"channel": home} | groups(targets, home, content["flows"])
     return from_mapping(content)
+
+
+def visited(target: Target, brand: BrandTables) -> Target:
+    """The target with the visits per visitor of the daily table; a campaign is taken out by its orders.
+
+    Notes
+    -----
+    visits / orders of the days × orders / visitors of the month: a factor on both falls out.
+    """
+    days = [day for day in brand.daily if day.channel == target.channel]
+    visits, orders = sum(day.visits for day in days), sum(day.orders for day in days)
+    if not visits or (target.sells and not orders):
+        return target
+    rate = visits / orders * target.orders / target.uv if target.sells else visits / len(days) * 30 / target.uv
+    return replace(target, visits_per_visitor=max(1.0, rate))
 
 
 def channel(row: ChannelStatus, target: Target, orders: float, costs: list[float], people: int) -> dict[str, Any]:

@@ -1,11 +1,13 @@
-"""What the brand's table asks of a simulation, and what a simulation answers.
+"""What the brand's tables ask of a simulation, and what a simulation answers.
 
 A month is 30 days. The answer is read from the last 90 days of the warm-up, as the table `channels` reads its window
-`baseline`: orders and money are daily means × 30, unique visitors the mean of three 30-day blocks.
+`baseline`: orders and money are daily means × 30, unique visitors the mean of three 30-day blocks. The days of a daily
+table follow the warm-up.
 """
 
 from __future__ import annotations
 
+import datetime
 import difflib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,18 +18,26 @@ from numpy.typing import NDArray
 
 from omnisim.books import MEASURE
 from omnisim.errors import Fault, UsageError
+from omnisim.measure.profit import SPENT
 from omnisim.measure.windows import BASELINE, BLOCK
+from omnisim.plan import Plan
 from omnisim.scenario import catalogue
 from omnisim.scenario.model import Scenario
 from omnisim.scenario.warn import CALIBRATION
-from omnisim.simulation import warm_up
+from omnisim.simulation import Run, World, open_world
 from omnisim.study.brand_tables import ChannelStatus
 
 Floats = NDArray[np.float64]
 MONTHS = BASELINE // BLOCK
 COUNTED = ("unique_visitors", "visits", "orders", "gmv", "new_customers")
-"""Last axis of what `observe` returns, a month: people, visits, orders, currency, first orders."""
+"""First figures of what `observe` returns, a month: people, visits, orders, currency, first orders."""
 UV, VISITS, ORDERS, GMV, FIRST = range(len(COUNTED))
+DAILY = ("visits", "new_users", "orders", "gmv", "cost")
+"""Figures of a day, which follow those of the month, period after period."""
+MEDLEY = 28
+"""Days before the start of the daily table that each serve once as its first day: whole weeks."""
+SHORT = 14
+"""Days from the start to a daily table's last up to which its days are lived several times."""
 VISITS_PER_VISITOR = 4.0
 """Where the catalogue has no figure for a channel."""
 
@@ -87,6 +97,13 @@ def figure(preset: str | None, name: str, otherwise: float) -> float:
         return otherwise
 
 
+def find_channel(scenario: Scenario, name: str) -> str:
+    """The active channel of this name, or else the only one of this preset; empty if there is none."""
+    active = {key: channel for key, channel in scenario.channels.items() if channel.active}
+    alike = [key for key, channel in active.items() if channel.preset == name]
+    return name if name in active else alike[0] if len(alike) == 1 else ""
+
+
 def match(status: Iterable[ChannelStatus], scenario: Scenario) -> tuple[Target, ...]:
     """The targets of a table for the channels of a scenario, by name or else by preset.
 
@@ -95,14 +112,14 @@ def match(status: Iterable[ChannelStatus], scenario: Scenario) -> tuple[Target, 
     UsageError  with every row that the scenario has no channel for, or one that cannot sell (or not sell) as it says
     """
     targets, faults = [], []
+    active = {name: channel for name, channel in scenario.channels.items() if channel.active}
     for row in status:
-        active = {name: channel for name, channel in scenario.channels.items() if channel.active}
-        alike = [name for name, channel in active.items() if channel.preset == row.channel]
-        name = row.channel if row.channel in active else alike[0] if len(alike) == 1 else ""
+        name = find_channel(scenario, row.channel)
         place = f"channels.{name or row.channel}"
         if not name:
             close = difflib.get_close_matches(row.channel, active, n=1)
-            faults.append(Fault("FILE", place, f"{len(alike)} channels", "the table has this channel: the scenario "
+            alike = sum(channel.preset == row.channel for channel in active.values())
+            faults.append(Fault("FILE", place, f"{alike} channels", "the table has this channel: the scenario "
                                 "must have exactly one active channel of that name or preset",
                                 f"Rename {close[0]}, or add the channel." if close else "Add the channel."))
             continue
@@ -123,26 +140,86 @@ def match(status: Iterable[ChannelStatus], scenario: Scenario) -> tuple[Target, 
 
 @dataclass(frozen=True)
 class Task:
-    """A scenario to be warmed up with the luck of one replication."""
+    """A scenario to be warmed up with the luck of one replication, and the days after it that are looked at.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    replication : int
+    periods : tuple of tuples of date  days of a daily table, from the first reported day on
+    """
 
     scenario: Scenario
     replication: int
+    periods: tuple[tuple[datetime.date, ...], ...] = ()
 
 
 def observe(tasks: Iterable[Task], seed: int, threads: int) -> Floats:
-    """A month of each task: (tasks, channels in alphabetical order, COUNTED).
+    """What each task gives: (tasks, channels in alphabetical order, COUNTED and then DAILY for each period).
+
+    Returns
+    -------
+    A month of the baseline, and for each period the mean of its days
 
     Notes
     -----
     Each warm-up runs on one thread and several run side by side: that takes less time than sharing one among threads.
+    One day of orders says little: where the periods span two weeks or less, they are lived several times, up to 28:
+    evenings before the start serve in turn as the one before the first day, on a copy of the world whose calendar is
+    moved.
     """
-    def month(task: Task) -> Floats:
-        world = warm_up(task.scenario, seed, task.replication, threads=1, orders="none")
-        days = task.scenario.horizon.warm_up
-        window = world.ledger.daily[days - BASELINE:days].sum(axis=0)
-        counts = window[:, [MEASURE[name] for name in COUNTED]] / MONTHS
-        counts[:, GMV] /= 100
-        return np.asarray(counts, float)
+    def look(task: Task) -> Floats:
+        scenario = task.scenario
+        world = open_world(scenario, seed, task.replication, orders="none")
+        run = Run(world, Plan(), None, None, None)
+        starts = _starts(task)
+        days = []
+        for first in starts:
+            run.advance(first)
+            days.append(_live(world.clone() if first < 0 else world, first, task.periods))
+        if not starts or starts[-1] < 0:
+            run.advance(0)
+        return np.hstack([_month(world, scenario.horizon.warm_up), *([np.mean(days, axis=0)] if days else [])])
 
     with ThreadPoolExecutor(threads) as pool:
-        return np.array(list(pool.map(month, tasks)))
+        return np.array(list(pool.map(look, tasks)))
+
+
+def _starts(task: Task) -> range:
+    """The days on which the periods begin, once or several times; the first reported day is 0."""
+    if not task.periods:
+        return range(0)
+    span = _length(task.scenario, task.periods)
+    return range(-MEDLEY, 0, span) if span <= SHORT else range(0, 1)
+
+
+def _length(scenario: Scenario, periods: tuple[tuple[datetime.date, ...], ...]) -> int:
+    """Days from the first reported one to the last of the periods."""
+    return (max(map(max, periods)) - scenario.horizon.start).days + 1
+
+
+def _month(world: World, warm_up: int) -> Floats:
+    window = world.ledger.daily[warm_up - BASELINE:warm_up].sum(axis=0)
+    counts = window[:, [MEASURE[name] for name in COUNTED]] / MONTHS
+    counts[:, GMV] /= 100
+    return np.asarray(counts, float)
+
+
+def _live(world: World, first: int, periods: tuple[tuple[datetime.date, ...], ...]) -> Floats:
+    """The means of the periods, lived from the day `first`, which becomes the start of the reported days."""
+    scenario, start = world.scenario, world.scenario.horizon.start
+    if first:
+        world.scenario = scenario.with_({"horizon.start": start - datetime.timedelta(days=first)})
+    Run(world, Plan(), None, None, None).advance(first + _length(scenario, periods))
+    found = []
+    for dates in periods:
+        rows = [scenario.horizon.warm_up + first + (date - start).days for date in dates]
+        found.append(figures_of_day(world.ledger.daily[rows].mean(axis=0)))
+    return np.hstack(found)
+
+
+def figures_of_day(tally: Floats) -> Floats:
+    """DAILY of one day by channel, money in currency."""
+    spent = -tally[:, [MEASURE[name] for name in SPENT]].sum(axis=1)
+    return np.stack([tally[:, MEASURE["visits"]], tally[:, MEASURE["new_users"]], tally[:, MEASURE["orders"]],
+                     tally[:, MEASURE["gmv"]] / 100, spent / 100], axis=1)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from omnisim.scenario import catalogue
 from omnisim.scenario.check import referral_factor
 from omnisim.scenario.model import Channel, Scenario
+from omnisim.study.daily import DailyTargets
+from omnisim.study.elasticity import Stance
 from omnisim.study.targets import Target, figure
 
 
@@ -25,7 +27,7 @@ class Unidentified(NamedTuple):
 CHANNEL = (
     ("click_share", "decides what a budget is worth: fit it to a holdout test or to the short-run elasticity of "
                     "advertising, 0.12 (0.05 to 0.22)"),
-    ("budget", "the table has no costs: how many visits are paid and how many organic is assumed"),
+    ("budget", "the tables have the costs of no usual day: how many visits are paid and how many organic is assumed"),
     ("organic_impressions", "paid or organic reach: the table counts visitors of both"),
     ("persuasion", "quality of content: how much interest an exposure leaves"),
     ("search", "people who search and people who come directly are the same visitors to the table"),
@@ -33,6 +35,9 @@ CHANNEL = (
     ("repeat_weight", "the table has orders, not first and repeat orders"),
 )
 """Fields of each channel of the table, and why its figures do not fix them."""
+FITTED = ("decides what a budget is worth: assumed so that advertising works as published; see elasticity.csv, and "
+          "narrow it by a holdout test")
+"""Why a click share is listed that was fitted to an elasticity."""
 BRAND = (
     ("population.affinity_shape", "how few people make most of the visits"),
     ("population.overlap", "how many people use two platforms"),
@@ -52,13 +57,14 @@ BRAND = (
 
 
 def list_unidentified(scenario: Scenario, targets: tuple[Target, ...], first_share: dict[str, float],
-                      fixed: set[str]) -> tuple[Unidentified, ...]:
+                      fixed: set[str], stances: Sequence[Stance] = ()) -> tuple[Unidentified, ...]:
     """Everything that should be varied before an answer about budgets is trusted.
 
     Parameters
     ----------
     first_share : channel -> float  simulated share of first orders
     fixed : paths that the brand's tables give after all, as budgets from a daily table
+    stances : sequence of Stance  low, default and high click share, where they were fitted
     """
     found: list[Unidentified] = []
     for target in targets:
@@ -73,6 +79,10 @@ def list_unidentified(scenario: Scenario, targets: tuple[Target, ...], first_sha
     if k:
         found.append(Unidentified("referral", k, "customer/customer", 0.0, 0.2,
                                   "K = share_rate · invitations · acceptance: the table does not say who was invited"))
+    if stances:
+        low, _, high = (stance.click_share for stance in stances)
+        found = [row._replace(low=low, high=high, why=FITTED) if row.parameter.endswith(".click_share") else row
+                 for row in found]
     return tuple(found)
 
 
@@ -119,3 +129,17 @@ def _of_brand(scenario: Scenario) -> Iterator[Unidentified]:
         if path == "community.members" and scenario.community:
             low, high, unit = 0.0, float(scenario.community.seats), "seat"
         yield Unidentified(path, float(value), unit, min(low, value), max(high, value), why)
+
+
+def campaign_lengths(scenario: Scenario, asked: DailyTargets) -> list[Unidentified]:
+    """Campaigns whose last days the daily table does not have: how long they last is assumed."""
+    found: list[Unidentified] = []
+    for period in asked.periods:
+        if period.campaign < 0:
+            continue
+        campaign = scenario.calendar.campaigns[period.campaign]
+        days, known = ((last - campaign.start).days + 1 for last in (campaign.end, max(period.dates)))
+        if known < days:
+            found.append(Unidentified(f"days of {campaign.name}", days, "day", known, 2 * days,
+                                      "the daily table ends before the campaign"))
+    return found
