@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from omnisim.study.holdout import Holdout
+    from omnisim.study.repurchase import Repurchase
 
 KIND = "omnisim fit"
 """What the manifest calls a directory with a fit."""
@@ -61,6 +62,7 @@ class Fit:
     seed : int  the seed of the fit; replications 0 to 3 of it are the check
     stances : tuple of Stance  low, default and high: how well advertising works, the click share that goes with it and
         a scenario fitted at each; empty where click shares were kept
+    repurchase : Repurchase, or None  what a transaction log says, which the scenario follows
     """
 
     scenario: Scenario
@@ -70,6 +72,7 @@ class Fit:
     warnings: tuple[Fault, ...] = ()
     seed: int = 1
     stances: tuple[Stance, ...] = ()
+    repurchase: Repurchase | None = None
 
     @property
     def table(self) -> pd.DataFrame:
@@ -127,7 +130,8 @@ class Fit:
     def save(self, directory: str | Path) -> None:
         """Write scenario.yaml (the fitted scenario), fit.csv and unidentified.csv.
 
-        With a fitted click share also elasticity.csv, scenario_low.yaml and scenario_high.yaml.
+        With a fitted click share also elasticity.csv, scenario_low.yaml and scenario_high.yaml; with a transaction
+        log models.csv, parameters.csv and repurchase.yaml.
 
         Raises
         ------
@@ -145,6 +149,8 @@ class Fit:
         for name in ("low", "high"):
             if name in self.scenarios:
                 texts[f"scenario_{name}.yaml"] = to_yaml(self.scenarios[name].to_dict())
+        if self.repurchase:
+            texts |= self.repurchase.texts()
         storage.claim_directory(path, KIND)
         storage.open_manifest(path, KIND, texts)
         for name, text in texts.items():
