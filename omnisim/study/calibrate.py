@@ -11,13 +11,14 @@ import numpy as np
 from omnisim.errors import Fault
 from omnisim.scenario.model import Scenario
 from omnisim.study.brand_tables import BrandTables
+from omnisim.study.certainty import judge_values
 from omnisim.study.daily import NOTHING, check_prices, match_days, prepare, set_visits
 from omnisim.study.elasticity import HIGH, LOW, USUAL, ClickShares, Stance, beyond, stance, tested_channel
 from omnisim.study.fit import KIND, Fit, Row
 from omnisim.study.fitting import Problem, Search, column, cost, effort
 from omnisim.study.start import build
 from omnisim.study.targets import FIRST, GMV, ORDERS, UV, Floats, Task, match, observe
-from omnisim.study.unidentified import campaign_lengths, list_unidentified
+from omnisim.study.unidentified import Unidentified, campaign_lengths, list_unidentified
 
 if TYPE_CHECKING:
     from omnisim.study.repurchase import Repurchase
@@ -89,7 +90,12 @@ def fit(brand: BrandTables, *, scenario: Scenario | None = None, elasticity: flo
     unidentified = (*list_unidentified(final, targets, first, known_costs(problem, scenario is not None), stances),
                     *campaign_lengths(final, asked))
     unidentified = tuple(row for row in unidentified if row.parameter not in told)
-    return Fit(final, rows, changed(scenario or start, final) | told, unidentified, warnings, seed, stances, repurchase)
+    beliefs = judge_values(search, values)
+    listed = {row.parameter for row in unidentified}
+    unidentified += tuple(Unidentified(one.parameter, one.value, "", one.low, one.high, one.why) for one in beliefs
+                          if not one.identified and one.parameter not in listed)
+    return Fit(final, rows, changed(scenario or start, final) | told, unidentified, warnings, seed, stances, repurchase,
+               beliefs)
 
 
 def _stances(shares: ClickShares, values: Floats, sought: float, work: Work) -> tuple[tuple[Stance, ...], list[Fault]]:
