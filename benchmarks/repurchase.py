@@ -62,7 +62,8 @@ def main() -> None:
     for name, process in LOGS.items():
         found += lines(name, fit(draw_log(options.customers, DAYS, **process), holdout=DAYS // 2))
     brand = om.load(HERE.parent / "scenarios" / "brand.yaml").with_({"horizon.days": DAYS, "supply.unlimited": True})
-    found += lines("two years of the shipped brand", fit(om.run(brand, seed=1).orders, scenario=brand, holdout=DAYS // 2))
+    simulated = fit(om.run(brand, seed=1).orders, scenario=brand, holdout=DAYS // 2)
+    found += lines("two years of the shipped brand", simulated)
     for path in options.log:
         found += lines(Path(path).stem, fit(path))
     with tempfile.TemporaryDirectory() as folder:
@@ -72,11 +73,11 @@ def main() -> None:
         start = time.process_time()
         fit(str(path))
         seconds = time.process_time() - start
-    text = ("# Repurchase from a log\n\n`python benchmarks/repurchase.py`: each log is fitted up to the middle of its two "
-            f"years, {options.customers:,} customers who come in the first; predicted are their orders in the second. "
-            "Buyers: customers who order in it at all. Score: log predictive density of the holdout, beside the best of "
-            "the three. Customer: root mean square error of single customers' orders. A process is chosen before the "
-            "holdout is looked at.\n\n"
+    text = ("# Repurchase from a log\n\n`python benchmarks/repurchase.py`: each log is fitted up to the middle of its "
+            f"two years, {options.customers:,} customers who come in the first; predicted are their orders in the "
+            "second. Buyers: customers who order in it at all. Score: log predictive density of the holdout, beside "
+            "the best of the three. Customer: root mean square error of single customers' orders. A process is chosen "
+            "before the holdout is looked at.\n\n"
             "| log | process | predicted | 95 % | actual | off | buyers off | score | customer |\n"
             "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n" + "\n".join(found)
             + f"\n\n{TIMED:,} customers, {rows:,} rows from a CSV file, all fits and the choice: {seconds:.0f} s of "

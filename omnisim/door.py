@@ -186,6 +186,10 @@ def calibrate(tables: Source | Iterable[Source], *, scenario: Scenario | None = 
         from omnisim.study.repurchase import fit_repurchase
 
         repurchase = fit_repurchase(log, scenario=scenario, holdout=holdout, progress=None if paths else progress)
+        if not paths and scenario is not None:
+            from omnisim.study.repurchase_match import adapt
+
+            return adapt(repurchase, scenario, seed=seed, threads=threads or available_threads())
         if not paths:
             return repurchase
     brand = read_tables(paths, encoding=encoding)

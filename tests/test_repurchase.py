@@ -108,7 +108,9 @@ def brand(**sections: object) -> om.Scenario:
     return plain.with_(sections) if sections else plain
 
 
-def test_a_simulated_log_gives_its_own_parameters_back() -> None:
+def test_a_simulated_log_gives_its_own_parameters_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    from omnisim.study import repurchase_match
+    monkeypatch.setattr(repurchase_match, "RUNS", 1)
     campaign = {"name": "sale", "start": "2024-09-01", "end": "2024-11-30", "factor": 2.0}
     made = brand().with_({"calendar.campaigns": [campaign]})
     orders = om.run(made, seed=3, threads=1).orders
@@ -121,6 +123,22 @@ def test_a_simulated_log_gives_its_own_parameters_back() -> None:
     # a calendar that is not told is taken for haste
     blind, scale = values_of(calibrate(orders), "scenario"), table.loc["rate_scale"]
     assert blind.loc["rate_scale", "value"] < scale["value"] - 2 * scale["standard_error"]
+
+
+def test_what_a_scenario_adds_to_rates_is_taken_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    from omnisim.study import repurchase_match
+    monkeypatch.setattr(repurchase_match, "RUNS", 1)
+    members = {"join": 0.0, "uplift": 0.5, "member_day": 8, "member_day_factor": 1.5}
+    flash = {"channel": "shop", "seats": 20_000, "members": 0, "join_per_visit": 1.0, "leave_per_week": 0.0,
+             "touch": 0.6, "push": 0.0, "share_rate": 0.0, "flash_weekday": None}
+    made = brand(membership=members, community=flash)
+    found = calibrate(om.run(made, seed=5, threads=1).orders, given=made)
+    # nearly everybody who came back once sits in a group and orders 1.6 times as often
+    assert 1.25 < found.pace < 1.6
+    scale, error = (values_of(found, "scenario").loc["rate_scale", name] for name in ("value", "standard_error"))
+    assert scale < 60 - 4 * error
+    assert found.changes["brand.repurchase.rate_scale"] == pytest.approx(60, abs=4 * error * found.pace + 6)
+    assert found.scenario is not None and found.scenario.hash == made.with_(found.changes).hash
 
 
 def test_expected_orders_by_customer(lapsing: Repurchase) -> None:
@@ -177,7 +195,7 @@ def test_saved_and_shown(lapsing: Repurchase, tmp_path: Path) -> None:
     base.save(tmp_path / "base.yaml")
     text = (tmp_path / "fit" / "repurchase.yaml").read_text()
     (tmp_path / "with.yaml").write_text("extends: base.yaml\n" + text)
-    assert om.load(tmp_path / "with.yaml").hash == lapsing.apply(base).hash
+    assert om.load(tmp_path / "with.yaml").hash == base.with_(lapsing.changes).hash
     assert "<table" in lapsing._repr_html_() and lapsing.chosen in str(lapsing) and "orders from" in repr(lapsing)
 
 
@@ -216,8 +234,9 @@ def test_a_log_beside_the_brands_table_goes_into_the_fit(lapsing: Repurchase, mo
     start = brand(**{"horizon.warm_up": 210, "horizon.days": 30, "population.size": 20_000})
     table = BrandTables((ChannelStatus("shop", "shop", 9_000.0, 0.05, 120.0, 54_000.0),))
     fit = fitting_a_table.fit(table, scenario=start, threads=1, repurchase=lapsing)
-    for path, value in lapsing.changes.items():
+    assert fit.repurchase is not None and fit.repurchase.log is lapsing.log
+    for path, value in fit.repurchase.changes.items():
         assert fit.fitted[path] == value and getattr(fit.scenario.brand.repurchase, path.rpartition(".")[2]) == value
         assert path not in set(fit.unidentified_table["parameter"])
     assert "brand.repurchase.stay" in set(fit.unidentified_table["parameter"])
-    assert fit.repurchase is lapsing
+    assert fit.repurchase.pace == 1.0  # nothing in this market raises rates

@@ -16,6 +16,7 @@ from omnisim.study.daily import NOTHING, check_prices, match_days, prepare, set_
 from omnisim.study.elasticity import HIGH, LOW, USUAL, ClickShares, Stance, beyond, stance, tested_channel
 from omnisim.study.fit import KIND, Fit, Row
 from omnisim.study.fitting import Problem, Search, column, cost, effort
+from omnisim.study.repurchase_match import adapt
 from omnisim.study.start import build
 from omnisim.study.targets import FIRST, GMV, ORDERS, UV, Floats, Task, match, observe
 from omnisim.study.unidentified import Unidentified, campaign_lengths, list_unidentified
@@ -57,8 +58,10 @@ def fit(brand: BrandTables, *, scenario: Scenario | None = None, elasticity: flo
     UsageError  where the scenario does not have the table's channels, a warm-up below 210 days, or its days not among
         those reported
     """
-    told = repurchase.changes if repurchase else {}
-    start = (scenario or build(brand)).with_(told)
+    start, told = scenario or build(brand), {}
+    if repurchase is not None:
+        repurchase = adapt(repurchase, start, seed=seed, threads=threads)
+        start, told = repurchase.scenario or start, repurchase.changes
     targets, asked = match(brand.status, start), NOTHING
     if brand.daily:
         start = prepare(start, brand.daily)

@@ -67,6 +67,7 @@ class Repurchase:
     fields : ProcessFit  the simulator's process fitted to the whole log, as far as a scenario holds it
     scenario : Scenario, or None  the one given, with the fitted repurchase
     warnings : tuple of Fault
+    pace : float  how much more often customers of the scenario order than their own rates say; 1 without a scenario
     """
 
     log: TransactionLog
@@ -80,6 +81,7 @@ class Repurchase:
     fields: ProcessFit
     scenario: Scenario | None
     warnings: tuple[Fault, ...] = ()
+    pace: float = 1.0
 
     @property
     def changes(self) -> dict[str, float]:
@@ -87,10 +89,17 @@ class Repurchase:
 
         Notes
         -----
-        Fitted to the whole log without a share that never lapses, which a scenario has no field for.
+        Fitted to the whole log without a share that never lapses, which a scenario has no field for. The scale of
+        rates is that of the log times `pace`, so that the scenario's orders come as often as the log's.
         """
-        return {f"brand.repurchase.{name}": float(f"{min(max(self.fields.value(name), low), high):.6g}")
+        found = {name: self.fields.value(name) * (self.pace if name == "rate_scale" else 1.0) for name in FIELDS}
+        return {f"brand.repurchase.{name}": float(f"{min(max(found[name], low), high):.6g}")
                 for name, (low, high) in FIELDS.items()}
+
+    def paced(self, pace: float) -> Repurchase:
+        """The same for a scenario whose customers order so much more often than their own rates say."""
+        found = replace(self, pace=pace)
+        return found if self.scenario is None else replace(found, scenario=self.scenario.with_(found.changes))
 
     @property
     def table(self) -> pd.DataFrame:
@@ -177,9 +186,11 @@ class Repurchase:
 
         return RepurchasePlots(self)
 
-    def apply(self, scenario: Scenario) -> Scenario:
-        """A scenario with the fitted repurchase."""
-        return scenario.with_(self.changes)
+    def apply(self, scenario: Scenario, *, seed: int = 1, threads: int = 1) -> Scenario:
+        """A scenario whose customers order as often as the log's; takes a few short simulations."""
+        from omnisim.study.repurchase_match import adapt
+
+        return adapt(self.paced(1.0), scenario, seed=seed, threads=threads).scenario or scenario
 
     def heading(self) -> str:
         """What was fitted and which process was chosen, in one sentence."""
@@ -232,8 +243,12 @@ class Repurchase:
         from omnisim.scenario.write import to_yaml
 
         values = {path.rpartition(".")[2]: value for path, value in self.changes.items()}
+        scale = (f"# rate_scale: the log's {self.fields.value('rate_scale'):.6g} times {self.pace:.4f}, as the "
+                 "scenario's customers order so much more often than their own rates say"
+                 if self.scenario is not None else
+                 "# rate_scale: the log's; calibrate with a scenario, whose members and interested order more often")
         return {"models.csv": csv(self.table), "parameters.csv": csv(self.parameters),
-                "repurchase.yaml": f"# {self.heading()}\n" + to_yaml({"brand": {"repurchase": values}})}
+                "repurchase.yaml": f"# {self.heading()}\n{scale}\n" + to_yaml({"brand": {"repurchase": values}})}
 
     def __str__(self) -> str:
         return f"{self.heading()}\n{self.table.to_string()}\n{self.parameters.to_string()}"
@@ -289,9 +304,8 @@ def fit_repurchase(log: TransactionLog, *, scenario: Scenario | None = None, hol
     plain = plain_simulator(float(leave))
     fields = fit_process(plain, everything, [models[0].fit.values])
     tick()
-    found = Repurchase(log, cut, clock, models, best.name, int(later.sum()), int((later > 0).sum()), whole, fields,
-                       None, (*log.warnings, *_doubts(best, fields)))
-    return found if scenario is None else replace(found, scenario=found.apply(scenario))
+    return Repurchase(log, cut, clock, models, best.name, int(later.sum()), int((later > 0).sum()), whole, fields,
+                      None, (*log.warnings, *_doubts(best, fields)))
 
 
 def _check(log: TransactionLog, cuts: list[int], end: int) -> None:
