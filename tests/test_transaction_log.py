@@ -88,6 +88,8 @@ def test_rows_of_an_order_are_put_together() -> None:
     assert "2 of 4" in str(log.warnings[0])
     log = read_log(frame(customer=["a"] * 4, date=days, value=[1.0, 2.0, 4.0, 8.0], order_id=["x", "x", "y", "z"]))
     assert log is not None and log.day.tolist() == [0, 4, 4] and not log.warnings
+    log = read_log(frame(customer=["a"] * 4, date=days, number=[1, 1, 2, 3]))
+    assert log is not None and log.day.tolist() == [0, 4, 4] and not log.warnings
 
 
 def test_customers_of_before_the_log_are_left_out() -> None:

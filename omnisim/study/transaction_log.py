@@ -112,7 +112,7 @@ def read_log(source: str | Path | pd.DataFrame, *, encoding: str | None = None) 
 
     Notes
     -----
-    Rows of one customer and day are one order, unless order numbers tell them apart. Where the log says which order
+    Rows of one customer and day are one order, unless their numbers tell them apart. Where the log says which order
     of the customer each is (第几单), customers whose first order is not in it are left out, as nobody knows since when
     they have been customers; where it does not, the first order in the log is taken for the customer's first.
     """
@@ -314,13 +314,13 @@ class _Reading:
 
     def _merge(self, code: Ints, day: Ints, value: Any, number: Any, order: Ints | None) -> tuple[Ints, Ints, Any, Any]:
         """One row an order, sorted by customer, day and ordinal."""
-        tie = order if order is not None else np.zeros_like(code)
         rank = number if number is not None else np.zeros(code.size)
+        tie = order if order is not None else rank.astype(np.int64)
         by = np.lexsort((tie, rank, day, code))
         code, day, tie, rank = code[by], day[by], tie[by], rank[by]
         new = np.append(True, (np.diff(code) != 0) | (np.diff(day) != 0) | (np.diff(tie) != 0))
         merged = int(code.size - new.sum())
-        if merged and order is None:
+        if merged and order is None and number is None:
             self.warnings.append(Fault(self.frame.place, "rows", f"{merged:,} of {code.size:,}", "are of a customer "
                                        "and day that another row has: taken as parts of one order",
                                        "Add a column with order numbers (订单号) if they are orders of their own."))
