@@ -49,7 +49,7 @@ class Assessment:
 
 
 def assess(process: Process, log: TransactionLog, cuts: list[int], clock: Floats, later: Ints,
-            tick: Callable[[], None]) -> Assessment:
+           tick: Callable[[], None]) -> Assessment:
     """Fit a process at each cut, score what came next, and predict what comes after the last.
 
     Parameters
@@ -63,7 +63,6 @@ def assess(process: Process, log: TransactionLog, cuts: list[int], clock: Floats
     for now, then in pairwise(cuts):
         h, _, who = histories(log, now, clock)
         fit = fit_process(process, h, begin)
-        begin = [fit.values] if begin is None else begin
         next_h, _, _ = histories(log, then, clock, since=now)
         score += log_likelihood(process, next_h, fit.values)[0] - fit.log_likelihood
         mean = float(h.count @ forecast(process, fit.values, h, float(clock[then] - clock[now])).mean)
