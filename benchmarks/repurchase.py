@@ -65,7 +65,7 @@ def main() -> None:
     simulated = fit(om.run(brand, seed=1).orders, scenario=brand, holdout=DAYS // 2)
     found += lines("two years of the shipped brand", simulated)
     for path in options.log:
-        found += lines(Path(path).stem, fit(path))
+        found += lines(f"{Path(path).stem} (given with --log)", fit(path))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "log.csv"
         draw_log(TIMED, DAYS, **BG, seed=5).to_csv(path, index=False)  # type: ignore[arg-type]
@@ -73,11 +73,12 @@ def main() -> None:
         start = time.process_time()
         fit(str(path))
         seconds = time.process_time() - start
-    text = ("# Repurchase from a log\n\n`python benchmarks/repurchase.py`: each log is fitted up to the middle of its "
-            f"two years, {options.customers:,} customers who come in the first; predicted are their orders in the "
-            "second. Buyers: customers who order in it at all. Score: log predictive density of the holdout, beside "
-            "the best of the three. Customer: root mean square error of single customers' orders. A process is chosen "
-            "before the holdout is looked at.\n\n"
+    text = (f"# Repurchase from a log\n\n`python benchmarks/repurchase.py --customers {options.customers}`: each log "
+            "is fitted up to the middle of its two years (one given with --log up to its last quarter), "
+            f"{options.customers:,} customers who come in the first; predicted are their orders in the second. Buyers: "
+            "customers who order in it at all. Score: log predictive density of the holdout, beside the best of the "
+            "three. Customer: root mean square error of single customers' orders. A process is chosen before the "
+            "holdout is looked at.\n\n"
             "| log | process | predicted | 95 % | actual | off | buyers off | score | customer |\n"
             "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n" + "\n".join(found)
             + f"\n\n{TIMED:,} customers, {rows:,} rows from a CSV file, all fits and the choice: {seconds:.0f} s of "
