@@ -168,9 +168,8 @@ def tell(rows: list[dict[str, Any]], seconds: float) -> str:
             "seeds, and in 26 or more with a chance of 98 %.\n\nFits start off the truth by "
             + ", ".join(f"{by:g} ({name})" for name, by in AWAY.items())
             + f", standard deviations; with T1 alone the catalogue's visits per visitor are off by {CATALOGUE:g}.\n\n"
-            "What the tables cannot identify is said by the fit and by the column "
-            "`identified`: its interval is mostly what was believed before, which the benchmark's starts stay well "
-            "within.\n"]
+            "What the tables cannot identify the fit says itself (column `identified`), with the reason; such a value "
+            "rests on where the fit started, and its interval on how far that may be off.\n"]
     for case in CASES:
         known = [one for one in rows if one["case"] == case and one["identified"]]
         share = np.mean([one["covered"] for one in known]) if known else math.nan
