@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from building import channel, scenario
 
-from omnisim.study.certainty import CATALOGUE, judge_values
+from omnisim.study.certainty import UNLISTED, error_of_catalogue, judge_values
 from omnisim.study.fitting import Problem, Search, solve
 from omnisim.study.targets import Floats, Target
 
@@ -65,7 +65,7 @@ def test_intervals_cover_as_often_as_they_say() -> None:
         truth = np.clip(truth, [u.low + 0.05 for u in posed.unknowns], [u.high - 0.05 for u in posed.unknowns])
         luck = draws.standard_normal((RUNS, size.size)) @ chol.T
         table = (draws.standard_normal(size.size) @ chol.T) * own
-        table += CATALOGUE * draws.standard_normal(size.size) * catalogue
+        table += UNLISTED * draws.standard_normal(size.size) * catalogue
         values = fit(posed, slope, truth, luck.mean(axis=0) - table)
         beliefs = judge_values(searched(posed, slope, luck, values, truth, table), values)
         for k, belief in enumerate(beliefs):
@@ -96,6 +96,13 @@ def test_what_figures_fix_together_is_not_called_known(verdicts: dict[str, str])
     # the catalogue, not the table, has visits per visitor
     assert "rests on where the fit started" in verdicts["channels.shelf.revisit"]
     assert verdicts["channels.shelf.direct"] == verdicts["brand.new_customers"] == ""
+
+
+def test_the_catalogues_range_is_how_far_it_may_be_off() -> None:
+    posed = problem()
+    assert error_of_catalogue(posed, 0) == UNLISTED
+    known = Problem(posed.scenario.with_({"channels.shelf.preset": "douyin"}), TARGETS)
+    assert error_of_catalogue(known, 1) == pytest.approx(np.log(5.1 / 3) / 3.92, rel=1e-3)
 
 
 def test_what_no_figure_answers_to_is_not_called_known() -> None:

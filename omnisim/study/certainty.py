@@ -20,11 +20,12 @@ import numpy as np
 from scipy.stats import t as student
 
 from omnisim.measure.intervals import Z95
+from omnisim.scenario import catalogue
 from omnisim.study.fitting import LEVEL, Problem, Search, Unknown, tidy
 from omnisim.study.targets import Floats
 
-CATALOGUE = 0.1
-"""Standard deviation (in logs) of a figure of the catalogue around the brand's own."""
+UNLISTED = 0.35
+"""Standard deviation (in logs) of visits per visitor where the catalogue has no range: 95 % within half and double."""
 LEARNT = 0.5
 """A value counts as fixed if the tables leave at most this share of the standard deviation that was believed before,"""
 KNOWN = 0.35
@@ -88,6 +89,16 @@ def _luck_of_runs(search: Search) -> tuple[Floats, int]:
     return np.asarray(runs.T @ runs / freedom), freedom
 
 
+def error_of_catalogue(problem: Problem, row: int) -> float:
+    """Standard deviation, in logs, of a target's visits per visitor: the catalogue's range is taken for 95 %."""
+    preset = problem.scenario.channels[problem.targets[row].channel].preset
+    try:
+        entry = catalogue.parameter(preset or catalogue.BRAND, "visits_per_uv")
+    except KeyError:
+        return UNLISTED
+    return math.log(entry.high / entry.low) / (2 * Z95)
+
+
 def _luck_of_table(problem: Problem, luck: Floats) -> Floats:
     """Covariance of the table's own figures: real people, so less than that of consumers who stand for several."""
     scale = problem.scenario.population.scale
@@ -95,7 +106,7 @@ def _luck_of_table(problem: Problem, luck: Floats) -> Floats:
     found = np.asarray(luck * np.outer(own, own) / scale)
     for k, want in enumerate(problem.wants):
         if want.name == ASSUMED:
-            found[k, k] = CATALOGUE**2
+            found[k, k] = error_of_catalogue(problem, want.channel) ** 2
         elif want.period >= 0:
             days = len(problem.asked.periods[want.period].dates)
             found[k, k] = max(found[k, k], 1 / max(np.exp(want.value) * days, 1.0))
