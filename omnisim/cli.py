@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from omnisim.scenario.model import Scenario
+    from omnisim.study.fit import Fit
 
 Job: TypeAlias = Callable[[], Answer]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
@@ -241,8 +242,8 @@ def run(file: Annotated[Path, typer.Argument(metavar="FILE")], seed: Seed = 1,
 
 
 @app.command("calibrate")
-def calibrate(data: Annotated[list[Path], typer.Option("--data", metavar="TABLE", help="The brand's tables (T1, T3): "
-                                                       "CSV or Excel; may be repeated.")],
+def calibrate(data: Annotated[list[Path], typer.Option("--data", metavar="TABLE", help="The brand's tables (T1, T3) or "
+                                                       "a transaction log: CSV or Excel; may be repeated.")],
               file: Annotated[Path | None, typer.Argument(metavar="[FILE]")] = None, seed: Seed = 1,
               encoding: Annotated[str | None, typer.Option("--encoding", metavar="NAME",
                                                            help="Of CSV tables, as gb18030.")] = None,
@@ -250,11 +251,14 @@ def calibrate(data: Annotated[list[Path], typer.Option("--data", metavar="TABLE"
                                     "to advertising: fits the click share; 0 keeps it; 0.12 with a T3.")] = None,
               update: Annotated[bool, typer.Option("--update", help="Write the fitted values into FILE, comments "
                                                    "kept.")] = False,
+              holdout: Annotated[int | None, typer.Option("--holdout", metavar="DAYS", min=1, help="Last days of a "
+                                                          "transaction log that are predicted.")] = None,
               threads: Threads = None, as_json: Json = False, out: Out = None) -> Job:
-    """Fit a scenario to the brand's own tables."""
+    """Fit a scenario to the brand's own tables, or repurchase to a transaction log."""
     def job() -> Answer:
         from omnisim import door, storage
         from omnisim.study.calibrate import KIND
+        from omnisim.study.repurchase import Repurchase
 
         start = None if file is None else door.load(file)
         if update and file is None:
@@ -263,27 +267,42 @@ def calibrate(data: Annotated[list[Path], typer.Option("--data", metavar="TABLE"
             storage.claim_directory(out, KIND)
         with progress_bar("calibrate") as progress:
             fit = door.calibrate(data, scenario=start, elasticity=elasticity, seed=seed, encoding=encoding,
-                                 threads=threads, progress=progress)
+                                 holdout=holdout, threads=threads, progress=progress)
         if out is not None:
             fit.save(out)
         if update and file is not None:
             fit.update(file)
+        told, fitted = (fit, None) if isinstance(fit, Repurchase) else (fit.repurchase, fit)
+        record: dict[str, object] = {"seed": seed, "out": None if out is None else str(out)}
+        if told is not None:
+            record |= {"chosen": told.chosen, "models": records(told.table), "parameters": records(told.parameters),
+                       "repurchase": told.changes}
+        if fitted is not None:
+            record |= {"fit": records(fitted.table), "unidentified": records(fitted.unidentified_table),
+                       "elasticity": records(fitted.elasticity_table)}
 
         def show(console: Console) -> None:
-            print_frame(console, fit.table, title="fit")
-            unknown = fit.unidentified_table
-            shown = unknown[unknown["parameter"].str.endswith((".click_share", ".budget"))]
-            print_frame(console, shown, title=f"what the table cannot tell: {len(unknown)} values, those that decide "
-                        "budgets shown, all in unidentified.csv")
-            if fit.stances:
-                print_frame(console, fit.elasticity_table, title="what an extra budget brings, if advertising works "
-                            "less, as, or more than usual (margin above 1: it pays)")
+            if told is not None:
+                print_frame(console, told.table.filter(regex="^(?!buyers)"), title=told.heading())
+                print_frame(console, told.parameters[told.parameters["model"] == "scenario"], title="for a scenario")
+            if fitted is not None:
+                print_fit(console, fitted)
             if out is not None:
                 console.print(f"→ {out}", markup=False)
-        record = {"seed": seed, "out": None if out is None else str(out), "fit": records(fit.table),
-                  "unidentified": records(fit.unidentified_table), "elasticity": records(fit.elasticity_table)}
         return Answer(record, show, warnings=fit.warnings)
     return job
+
+
+def print_fit(console: Console, fit: Fit) -> None:
+    """Print how well a scenario fits the brand's table, and what the table cannot tell."""
+    print_frame(console, fit.table, title="fit")
+    unknown = fit.unidentified_table
+    shown = unknown[unknown["parameter"].str.endswith((".click_share", ".budget"))]
+    print_frame(console, shown, title=f"what the table cannot tell: {len(unknown)} values, those that decide "
+                "budgets shown, all in unidentified.csv")
+    if fit.stances:
+        print_frame(console, fit.elasticity_table, title="what an extra budget brings, if advertising works "
+                    "less, as, or more than usual (margin above 1: it pays)")
 
 
 def changed(scenario: Scenario, sets: Sequence[str]) -> Scenario:

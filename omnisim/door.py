@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from omnisim.scenario.model import Scenario
     from omnisim.simulation import World
     from omnisim.study.calibrate import Fit
+    from omnisim.study.repurchase import Repurchase
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with what is done and the total, in days or steps."""
@@ -113,7 +114,7 @@ def run(scenario: Scenario, *, seed: int = 1, replications: int = 1, replication
 
 
 _LAST: dict[tuple[object, ...], World | None] = {}
-"""The end of the last warm-up, once a scenario and seed were asked for twice: a single run takes no memory for others."""
+"""The end of the last warm-up, once a scenario and seed were asked for twice: a single run keeps nothing for others."""
 MOST_REPLICATIONS, MOST_THREADS = 100_000, 1024
 KEPT_CONSUMERS = 2_000_000
 """A larger population's warm-up is not kept."""
@@ -138,27 +139,39 @@ def _warmed(scenario: Scenario, seed: int, replication: int, threads: int, order
     return world.clone()
 
 
-def calibrate(tables: str | Path | Iterable[str | Path], *, scenario: Scenario | None = None,
-              elasticity: float | None = None, seed: int = 1, encoding: str | None = None, threads: int | None = None,
-              progress: Progress | None = None) -> Fit:
-    """Fit a scenario to the brand's own tables.
+Source: TypeAlias = "str | Path | pd.DataFrame"
+"""A table: its file, or (a transaction log only) a frame."""
+
+
+def calibrate(tables: Source | Iterable[Source], *, scenario: Scenario | None = None,
+              elasticity: float | None = None, seed: int = 1, encoding: str | None = None,
+              holdout: int | None = None, threads: int | None = None, progress: Progress | None = None
+              ) -> Fit | Repurchase:
+    """Fit a scenario to the brand's own tables; which is which is told by their headers.
 
     Parameters
     ----------
-    tables : path or paths  channel status (T1) and, if there is one, daily monitoring (T3); CSV or Excel
+    tables : path or paths  channel status (T1) and, if there is one, daily monitoring (T3); CSV or Excel. Alone or
+        beside T1 a transaction log (customer, date, value), which may be a DataFrame such as ``result.orders``
     scenario : Scenario  where to start from; the catalogue's presets unless given
     elasticity : float  how orders answer to advertising in the short run: one click share is fitted to it, as no
         table tells it; 0 keeps the click shares; unless given, 0.12 with a daily table and 0 without
     seed : int  the luck of the fitting runs
     encoding : str  of CSV files that are not UTF-8, as "gb18030"
+    holdout : int [day]  last days of a transaction log that are predicted; a quarter of its days unless given
     threads : int  processor threads; all there are unless given
     progress : callable  told the steps done and the steps to do
+
+    Returns
+    -------
+    Fit, whose ``repurchase`` tells what a log said; of a log alone the Repurchase
 
     Raises
     ------
     UsageError  with every fault of the tables, or if they cannot be fitted
     """
     from omnisim.study.brand_tables import read_tables
+    from omnisim.study.transaction_log import part_log
 
     if scenario is not None:
         _check_scenario(scenario)
@@ -166,7 +179,19 @@ def calibrate(tables: str | Path | Iterable[str | Path], *, scenario: Scenario |
     if elasticity is not None and not 0 <= elasticity <= 1:
         raise UsageError(Fault("calibrate", "elasticity", repr(elasticity), "must be from 0 to 1",
                                "Published: 0.05 to 0.22, mostly 0.12; 0 keeps the click shares."))
-    paths = [tables] if isinstance(tables, str | Path) else list(tables)
+    is_one = isinstance(tables, str | Path) or hasattr(tables, "columns")
+    log, paths = part_log([tables] if is_one else list(tables), encoding)  # type: ignore[list-item, arg-type]
+    repurchase = None
+    if log is not None:
+        from omnisim.study.repurchase import fit_repurchase
+
+        repurchase = fit_repurchase(log, scenario=scenario, holdout=holdout, progress=None if paths else progress)
+        if not paths and scenario is not None:
+            from omnisim.study.repurchase_match import adapt
+
+            return adapt(repurchase, scenario, seed=seed, threads=threads or available_threads())
+        if not paths:
+            return repurchase
     brand = read_tables(paths, encoding=encoding)
     if not brand.status:
         raise UsageError(Fault("--data", "tables", ", ".join(str(path) for path in paths) or "none",
@@ -174,7 +199,7 @@ def calibrate(tables: str | Path | Iterable[str | Path], *, scenario: Scenario |
     from omnisim.study.calibrate import fit
 
     return fit(brand, scenario=scenario, elasticity=elasticity, seed=seed, threads=threads or available_threads(),
-               progress=progress)
+               repurchase=repurchase, progress=progress)
 
 
 def resolve(scenario: Scenario, plan: Choice | tuple[Choice, ...] | None,

@@ -48,6 +48,17 @@ def test_fit_finds_a_known_market_again(monkeypatch: pytest.MonkeyPatch) -> None
     assert fit.table["within"].all(), str(fit)
     assert not fit.warnings
     assert told[-1][0] == told[-1][1] and all(done <= total for done, total in told)
+    # what is called identified covers the truth, the rest is listed as not told by the table
+    assert len(fit.beliefs) == 9
+    for belief in fit.beliefs:
+        section, _, field = belief.parameter.rpartition(".")
+        if not belief.identified:
+            assert belief.parameter in set(fit.unidentified_table["parameter"])
+        elif section != "brand":  # this market's past is not its present, as the fit takes it to be
+            truth = getattr(true.channels[section.removeprefix("channels.")], field)
+            assert belief.low <= truth <= belief.high, belief
+    verdict = {belief.parameter: belief.identified for belief in fit.beliefs}
+    assert verdict["channels.shelf.direct"] and not verdict["channels.shelf.repeat_weight"]
     # what is not fitted stays as it was
     assert away.with_(dict(fit.fitted)).hash == fit.scenario.hash
     fields = {path.rpartition(".")[2] for path in fit.fitted}

@@ -202,7 +202,7 @@ def test_calibrate(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monke
     fit = SimpleNamespace(table=pd.DataFrame({"channel": ["douyin"], "error": [0.01]}), warnings=(FAULT,),
                           unidentified_table=pd.DataFrame({"parameter": ["click_share"]}), stances=(1,),
                           elasticity_table=pd.DataFrame({"name": ["default"], "elasticity": [0.12]}),
-                          save=lambda out: (out / "fit.csv").touch())
+                          save=lambda out: (out / "fit.csv").touch(), repurchase=None)
     module = ModuleType("omnisim.study.calibrate")
     module.KIND = "omnisim fit"  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "omnisim.study.calibrate", module)

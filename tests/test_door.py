@@ -152,4 +152,5 @@ def test_calibrate_passes_the_tables_on(tmp_path: Path, monkeypatch: pytest.Monk
     assert om.calibrate([tmp_path / "t1.csv"], seed=3, threads=1) == "fit"  # type: ignore[comparison-overlap]
     brand, options = seen[0]
     assert brand.status[0].channel == "douyin"
-    assert options == {"scenario": None, "elasticity": None, "seed": 3, "threads": 1, "progress": None}
+    assert options == {"scenario": None, "elasticity": None, "seed": 3, "threads": 1, "repurchase": None,
+                       "progress": None}

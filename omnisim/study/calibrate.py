@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from omnisim.errors import Fault
 from omnisim.scenario.model import Scenario
 from omnisim.study.brand_tables import BrandTables
+from omnisim.study.certainty import judge_values
 from omnisim.study.daily import NOTHING, check_prices, match_days, prepare, set_visits
 from omnisim.study.elasticity import HIGH, LOW, USUAL, ClickShares, Stance, beyond, stance, tested_channel
 from omnisim.study.fit import KIND, Fit, Row
 from omnisim.study.fitting import Problem, Search, column, cost, effort
+from omnisim.study.repurchase_match import adapt
 from omnisim.study.start import build
 from omnisim.study.targets import FIRST, GMV, ORDERS, UV, Floats, Task, match, observe
-from omnisim.study.unidentified import campaign_lengths, list_unidentified
+from omnisim.study.unidentified import Unidentified, campaign_lengths, list_unidentified
+
+if TYPE_CHECKING:
+    from omnisim.study.repurchase import Repurchase
 
 __all__ = ["KIND", "Fit", "Row", "fit"]
 
@@ -33,7 +39,7 @@ DAY_MEASURES = {"visits": "visit/day", "new_users": "user/day", "orders": "order
 
 
 def fit(brand: BrandTables, *, scenario: Scenario | None = None, elasticity: float | None = None, seed: int = 1,
-        threads: int = 1, progress: Progress | None = None) -> Fit:
+        threads: int = 1, repurchase: Repurchase | None = None, progress: Progress | None = None) -> Fit:
     """Fit a scenario to the brand's channel status table and, if there is one, its daily monitoring table.
 
     Parameters
@@ -44,6 +50,7 @@ def fit(brand: BrandTables, *, scenario: Scenario | None = None, elasticity: flo
         to; 0 keeps the click shares; 0.12 unless given where there is a daily table, without one they are kept
     seed : int  the luck of the fit
     threads : int
+    repurchase : Repurchase  fitted to a transaction log; goes into the scenario before it is fitted
     progress : callable  told the work done and the work to do
 
     Raises
@@ -51,7 +58,10 @@ def fit(brand: BrandTables, *, scenario: Scenario | None = None, elasticity: flo
     UsageError  where the scenario does not have the table's channels, a warm-up below 210 days, or its days not among
         those reported
     """
-    start = scenario or build(brand)
+    start, told = scenario or build(brand), {}
+    if repurchase is not None:
+        repurchase = adapt(repurchase, start, seed=seed, threads=threads)
+        start, told = repurchase.scenario or start, repurchase.changes
     targets, asked = match(brand.status, start), NOTHING
     if brand.daily:
         start = prepare(start, brand.daily)
@@ -79,9 +89,16 @@ def fit(brand: BrandTables, *, scenario: Scenario | None = None, elasticity: flo
     warnings = (*brand.warnings, *check_prices(targets, asked), *missed(rows, problem, values), *doubts,
                 *beyond(stances))
     work.finish()
+    warnings += repurchase.warnings if repurchase else ()
     unidentified = (*list_unidentified(final, targets, first, known_costs(problem, scenario is not None), stances),
                     *campaign_lengths(final, asked))
-    return Fit(final, rows, changed(scenario or start, final), unidentified, warnings, seed, stances)
+    unidentified = tuple(row for row in unidentified if row.parameter not in told)
+    beliefs = judge_values(search, values)
+    listed = {row.parameter for row in unidentified}
+    unidentified += tuple(Unidentified(one.parameter, one.value, "", one.low, one.high, one.why) for one in beliefs
+                          if not one.identified and one.parameter not in listed)
+    return Fit(final, rows, changed(scenario or start, final) | told, unidentified, warnings, seed, stances, repurchase,
+               beliefs)
 
 
 def _stances(shares: ClickShares, values: Floats, sought: float, work: Work) -> tuple[tuple[Stance, ...], list[Fault]]:

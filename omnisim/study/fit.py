@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from omnisim.errors import Fault
 from omnisim.scenario.model import Scenario
+from omnisim.study.certainty import Belief
 from omnisim.study.elasticity import Stance
 from omnisim.study.fitting import tidy
 from omnisim.study.unidentified import Unidentified
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from omnisim.study.holdout import Holdout
+    from omnisim.study.repurchase import Repurchase
 
 KIND = "omnisim fit"
 """What the manifest calls a directory with a fit."""
@@ -61,6 +63,8 @@ class Fit:
     seed : int  the seed of the fit; replications 0 to 3 of it are the check
     stances : tuple of Stance  low, default and high: how well advertising works, the click share that goes with it and
         a scenario fitted at each; empty where click shares were kept
+    repurchase : Repurchase, or None  what a transaction log says, which the scenario follows
+    beliefs : tuple of Belief  each unknown of the fit with its interval, and whether the tables fix it
     """
 
     scenario: Scenario
@@ -70,6 +74,8 @@ class Fit:
     warnings: tuple[Fault, ...] = ()
     seed: int = 1
     stances: tuple[Stance, ...] = ()
+    repurchase: Repurchase | None = None
+    beliefs: tuple[Belief, ...] = ()
 
     @property
     def table(self) -> pd.DataFrame:
@@ -87,6 +93,19 @@ class Fit:
         import pandas as pd
 
         return pd.DataFrame(self.unidentified, columns=list(Unidentified._fields))
+
+    @property
+    def values_table(self) -> pd.DataFrame:
+        """What was sought: parameter, value, low, high (95 %), identified, why not, and two standard deviations.
+
+        Notes
+        -----
+        ``believed`` is the standard deviation before the fit and ``left`` what the tables alone leave of it, in logs
+        (log-odds for intercepts). Where ``identified`` is false the value rests on where the fit started.
+        """
+        import pandas as pd
+
+        return pd.DataFrame([one._replace(left=tidy(one.left)) for one in self.beliefs], columns=list(Belief._fields))
 
     @property
     def scenarios(self) -> dict[str, Scenario]:
@@ -125,9 +144,10 @@ class Fit:
                         seed=self.seed, threads=threads)
 
     def save(self, directory: str | Path) -> None:
-        """Write scenario.yaml (the fitted scenario), fit.csv and unidentified.csv.
+        """Write scenario.yaml (the fitted scenario), fit.csv, values.csv and unidentified.csv.
 
-        With a fitted click share also elasticity.csv, scenario_low.yaml and scenario_high.yaml.
+        With a fitted click share also elasticity.csv, scenario_low.yaml and scenario_high.yaml; with a transaction
+        log models.csv, parameters.csv and repurchase.yaml.
 
         Raises
         ------
@@ -139,12 +159,14 @@ class Fit:
 
         path = Path(directory)
         texts = {"scenario.yaml": self._heading() + to_yaml(self.scenario.to_dict()), "fit.csv": csv(self.table),
-                 "unidentified.csv": csv(self.unidentified_table)}
+                 "values.csv": csv(self.values_table), "unidentified.csv": csv(self.unidentified_table)}
         if self.stances:
             texts["elasticity.csv"] = csv(self.elasticity_table)
         for name in ("low", "high"):
             if name in self.scenarios:
                 texts[f"scenario_{name}.yaml"] = to_yaml(self.scenarios[name].to_dict())
+        if self.repurchase:
+            texts |= self.repurchase.texts()
         storage.claim_directory(path, KIND)
         storage.open_manifest(path, KIND, texts)
         for name, text in texts.items():
@@ -177,11 +199,13 @@ class Fit:
     def _heading(self) -> str:
         """Comments at the top of the scenario: how good it is, what was fitted, what is assumed."""
         worst = max(self.rows, key=lambda row: abs(row.deviation))
+        vague = [one.parameter for one in self.beliefs if not one.identified]
         lines = [
             f"Fitted to the brand's tables: {sum(row.within for row in self.rows)} of {len(self.rows)} "
             "figures within 3 % and two standard errors,",
             f"the worst is {worst.measure} of {worst.channel}: {100 * worst.deviation:+.1f} %.",
             "Fitted: " + ", ".join(self.fitted) + ".",
+            *([f"Of these the tables do not fix, and the start decides: {', '.join(vague)}."] if vague else []),
             "Everything else is assumed. The tables fit as well with other values of what follows; vary it before an",
             "answer about budgets is trusted (see unidentified.csv):",
             *(f"  {row.parameter} = {row.value:.6g} {row.unit}, {row.low:.4g} to {row.high:.4g}"
@@ -193,8 +217,9 @@ class Fit:
     def __str__(self) -> str:
         within = sum(row.within for row in self.rows)
         budgets = f"{self.elasticity_table.to_string()}\n" if self.stances else ""
+        values = f"{self.values_table.to_string()}\n" if self.beliefs else ""
         return (f"{within} of {len(self.rows)} figures within 3 % and two standard errors\n{self.table.to_string()}\n"
-                f"{budgets}{len(self.unidentified)} values that the tables cannot tell: see unidentified_table")
+                f"{values}{budgets}{len(self.unidentified)} values that the tables cannot tell: see unidentified_table")
 
     def _repr_html_(self) -> str:
         within = sum(row.within for row in self.rows)
@@ -202,7 +227,9 @@ class Fit:
         notes = "".join(f"<li>{html.escape(str(note))}</li>" for note in self.warnings)
         budgets = ("<p>What an extra budget brings, if advertising works less, as, or more than usual:</p>"
                    f"{self.elasticity_table.to_html(index=False)}" if self.stances else "")
-        return (f"<p><b>{html.escape(title)}</b></p>{self.table.to_html(index=False)}<ul>{notes}</ul>{budgets}"
+        values = (f"<p>What was sought, with 95 % intervals:</p>{self.values_table.to_html(index=False)}"
+                  if self.beliefs else "")
+        return (f"<p><b>{html.escape(title)}</b></p>{self.table.to_html(index=False)}<ul>{notes}</ul>{values}{budgets}"
                 f"<p>What the tables cannot tell:</p>{self.unidentified_table.to_html(index=False)}")
 
 

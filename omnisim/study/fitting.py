@@ -276,6 +276,8 @@ class Search:
     slope: Floats = field(init=False)
     seen: list[tuple[Floats, Floats, Floats]] = field(default_factory=list)
     """Of each batch on the full population: values, distance, variance of the distance."""
+    deviations: list[Floats] = field(default_factory=list)
+    """Of each batch: the distance of each run, less their mean."""
 
     def run_small(self) -> Floats:
         """The values of the unknowns that come near to the tables on the small population."""
@@ -318,6 +320,7 @@ class Search:
         """
         self.problem.reprice(months, afresh=not self.seen)
         runs = np.array([self.problem.residual(month, values) for month in months])
+        self.deviations.append(runs - runs.mean(axis=0))
         self.seen.append((values, self.problem.residual(months.mean(axis=0), values),
                           runs.var(axis=0, ddof=1) / len(runs)))
         moves = [(distance, self.slope @ (values - at)) for at, distance, _ in self.seen]

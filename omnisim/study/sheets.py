@@ -34,13 +34,15 @@ class Sheet:
     rows: tuple[tuple[int, tuple[object, ...]], ...]
 
 
-def read_sheets(path: str | Path, *, encoding: str | None = None) -> list[Sheet]:
+def read_sheets(path: str | Path, *, encoding: str | None = None, most_rows: int = MAX_ROWS,
+                most_bytes: int = MAX_BYTES) -> list[Sheet]:
     """All tables of one file; a CSV file has one.
 
     Parameters
     ----------
     path : str or Path  a .csv, .txt, .tsv or .xlsx file; its first bytes decide, not its name
     encoding : str  how a CSV file is encoded if it is not UTF-8, as "gb18030"
+    most_rows, most_bytes : int  what is refused as too large
 
     Raises
     ------
@@ -48,26 +50,26 @@ def read_sheets(path: str | Path, *, encoding: str | None = None) -> list[Sheet]
     StorageError  for a file that may not be read
     """
     path = Path(path)
-    content = _read_bytes(path)
+    content = _read_bytes(path, most_bytes)
     if content.startswith(OLD_EXCEL):
         raise _refusal(path, "an old or protected Excel file", "must be .xlsx or .csv without a password",
                        "Save it as an Excel workbook (.xlsx) or as CSV UTF-8.")
     if content.startswith(b"PK"):
-        return _read_workbook(path, content)
-    return [_sheet(str(path), _csv_rows(path, _decode(path, content, encoding)))]
+        return _read_workbook(path, content, most_rows, most_bytes)
+    return [_sheet(str(path), _csv_rows(path, _decode(path, content, encoding)), most_rows)]
 
 
 def _refusal(path: Path, got: str, rule: str, fix: str) -> UsageError:
     return UsageError(Fault(str(path), "table", got, rule, fix))
 
 
-def _read_bytes(path: Path) -> bytes:
+def _read_bytes(path: Path, most: int) -> bytes:
     try:
         if not path.is_file():
             got = "a folder" if path.is_dir() else "no such file"
             raise _refusal(path, got, "must be a CSV or Excel file", "Check the path.")
-        if path.stat().st_size > MAX_BYTES:
-            raise _refusal(path, f"{path.stat().st_size:,} bytes", f"must be at most {MAX_BYTES:,} bytes",
+        if path.stat().st_size > most:
+            raise _refusal(path, f"{path.stat().st_size:,} bytes", f"must be at most {most:,} bytes",
                            "Keep the one table that is meant.")
         return path.read_bytes()
     except OSError as error:
@@ -106,7 +108,7 @@ def _csv_rows(path: Path, text: str) -> Iterable[tuple[int, tuple[object, ...]]]
                                "Check the quotes in this row.")) from error
 
 
-def _read_workbook(path: Path, content: bytes) -> list[Sheet]:
+def _read_workbook(path: Path, content: bytes, most_rows: int, most_bytes: int) -> list[Sheet]:
     # openpyxl knows no error class of its own for a damaged file: whatever it raises means that
     damaged = _refusal(path, "a damaged workbook", "must be an Excel workbook (.xlsx)", "Open it and save it again.")
     try:
@@ -114,8 +116,9 @@ def _read_workbook(path: Path, content: bytes) -> list[Sheet]:
             unpacked = sum(entry.file_size for entry in archive.infolist())
     except (zipfile.BadZipFile, NotImplementedError) as error:
         raise damaged from error
-    if unpacked > MAX_UNPACKED:
-        raise _refusal(path, f"{unpacked:,} bytes unpacked", f"must be at most {MAX_UNPACKED:,}", "Keep one table.")
+    most = max(MAX_UNPACKED, most_bytes)
+    if unpacked > most:
+        raise _refusal(path, f"{unpacked:,} bytes unpacked", f"must be at most {most:,}", "Keep one table.")
     from openpyxl import load_workbook
 
     try:
@@ -126,8 +129,8 @@ def _read_workbook(path: Path, content: bytes) -> list[Sheet]:
             sheets = []
             for page in book.worksheets:
                 page.reset_dimensions()  # some programs write wrong ones
-                rows = enumerate(page.iter_rows(values_only=True, max_row=MAX_ROWS + 1), start=1)
-                sheets.append(_sheet(f"{path}[{page.title}]" if several else str(path), rows))
+                rows = enumerate(page.iter_rows(values_only=True, max_row=most_rows + 1), start=1)
+                sheets.append(_sheet(f"{path}[{page.title}]" if several else str(path), rows, most_rows))
             book.close()
     except UsageError:
         raise
@@ -136,11 +139,11 @@ def _read_workbook(path: Path, content: bytes) -> list[Sheet]:
     return sheets
 
 
-def _sheet(place: str, rows: Iterable[tuple[int, tuple[object, ...]]]) -> Sheet:
+def _sheet(place: str, rows: Iterable[tuple[int, tuple[object, ...]]], most: int) -> Sheet:
     kept = []
     for number, cells in rows:
-        if number > MAX_ROWS:
-            raise UsageError(Fault(f"{place}:{number}", "rows", f"more than {MAX_ROWS:,}", "is more than a table has",
+        if number > most:
+            raise UsageError(Fault(f"{place}:{number}", "rows", f"more than {most:,}", "is more than a table has",
                                    "Keep the rows that are meant."))
         if any(cell is not None and str(cell).strip() for cell in cells):
             kept.append((number, cells))
