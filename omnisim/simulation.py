@@ -78,11 +78,9 @@ def open_world(scenario: Scenario, seed: int, replication: int = 0, *, parts: in
     supply = scenario.supply
     level = np.array([product.base_stock for product in scenario.products.values()], np.int64)
     ledger = Ledger(scenario, active_channels(scenario), orders == "auto", len(split))
-    people, page = market.consumers.people, ledger.pages[0]
-    past = people["first_day"][people["orders"] > 0].astype(np.int64)
-    page.buyers[:] += np.bincount(page.months[np.maximum(past - ledger.first_day, 0)],
-                                  minlength=page.buyers.size) * market.rules["scale"][0]
-    ledger.segments[:, 0] = np.bincount(people["segment"], minlength=len(ledger.segments)) * market.rules["scale"][0]
+    page = ledger.pages[0]
+    ledger.segments[:, 0], born = market.take_census(ledger.first_day, page.months.size, pool)
+    np.add.at(page.buyers, page.months, born)
     return World(scenario, market, Warehouse(level, supply.lead_time, supply.moq, supply.unlimited),
                  Fulfilment([{} for _ in split]), ledger, -scenario.horizon.warm_up)
 

@@ -16,7 +16,7 @@ from omnisim.compiled import inner, kernel, melted
 from omnisim.market.rules import Rules
 from omnisim.portable import log, quantile
 from omnisim.processor import LANES
-from omnisim.streams import CHUNK, neighbour, spread, unit, words
+from omnisim.streams import CHUNK, fine_draws, neighbour, spread, unit, words
 from omnisim.vocabulary import STATE_INDEX
 
 NEVER = -32768
@@ -98,9 +98,9 @@ def _aligned(n: int) -> NDArray[np.void]:
 
 
 def allocate(n: int, channels: int, most: float) -> Consumers:
-    """Room for n consumers whom nobody has met, none of an affinity above `most`."""
+    """Room for n consumers, none of an affinity above `most`; `settle_in` makes them people whom nobody has met."""
     people = _aligned(n)
-    last = np.full((n, channels), NEVER, np.int16)
+    last = np.empty((n, channels), np.int16)
     n = -(-n // CHUNK) * CHUNK
     for name in ("interest_day", "touched", "first_day", "order_day"):
         people[name] = NEVER
@@ -151,28 +151,40 @@ def settle_in(c: Consumers, rules, low, high):
     brand's age, then exponential gaps at the consumer's own rate, with a lapse draw after each repeat order.
     """
     r = rules[0]
-    n_channels = r.channels
-    for i in range(low, high):
-        w0, w1, w2, w3 = words(r.key_person, i, 0, 1)
-        s = 0
-        u = unit(w0)
-        while s < r.segments - 1 and u > r.segment_edges[s]:
-            s += 1
-        c.people[i].segment = s
-        affinity = quantile(r.affinity_quantiles, spread(r.key_affinity, i)) * r.affinity_scale[s]
-        c.people[i].affinity = affinity
-        c.affinity[i] = min(65535.0, math.floor(np.float64(c.people[i].affinity) * c.grain[0]) + 2.0)
-        common = unit(w1)
-        for k in range(n_channels):
-            v0, v1, _, _ = words(r.key_reach[k], i, 0, 1)
-            if (common if unit(v0) < r.overlap else unit(v1)) < r.reach[s, k]:
-                c.users[k, i // LANES] |= np.uint64(1) << np.uint64(i % LANES)
-                c.bound[k, i] = ceil16(r.direct[k] * c.people[i].affinity)
-        if unit(w2) < r.past_customers:
-            _live_until_today(c, r, i, unit(w3))
+    numbers = np.empty(CHUNK + 8, np.uint32)
+    person, reach = np.empty((4, CHUNK + 8), np.uint64), np.empty((4, CHUNK + 8), np.uint64)
+    for a in range(low, high, CHUNK):
+        n = min(CHUNK, high - a)
+        for j in range(CHUNK + 8):
+            numbers[j] = a + j
+        fine_draws(person, numbers, 0, n, 0, r.key_person, 1)
+        for j in range(n):
+            i = a + j
+            p = c.people[i]
+            p.interest_day = p.touched = p.first_day = p.order_day = NEVER
+            for k in range(r.channels):
+                c.last[i, k] = NEVER
+            u = unit(person[0, j])
+            s = 0
+            while s < r.segments - 1 and u > r.segment_edges[s]:
+                s += 1
+            p.segment = s
+            p.affinity = quantile(r.affinity_quantiles, spread(r.key_affinity, i)) * r.affinity_scale[s]
+            c.affinity[i] = min(65535.0, math.floor(np.float64(p.affinity) * c.grain[0]) + 2.0)
+        for k in range(r.channels):
+            fine_draws(reach, numbers, 0, n, 0, r.key_reach[k], 1)
+            for j in range(n):
+                i = a + j
+                chance = unit(person[1, j]) if unit(reach[0, j]) < r.overlap else unit(reach[1, j])
+                if chance < r.reach[c.people[i].segment, k]:
+                    c.users[k, i // LANES] |= np.uint64(1) << np.uint64(i % LANES)
+                    c.bound[k, i] = ceil16(r.direct[k] * c.people[i].affinity)
+        for j in range(n):
+            if unit(person[2, j]) < r.past_customers:
+                _live_until_today(c, r, a + j, unit(person[3, j]))
 
 
-@inner
+@melted
 def _live_until_today(c: Consumers, r: Rules, i, u):
     """BG/NBD from the first order to the day before the first simulated one."""
     p = c.people[i]
@@ -250,3 +262,17 @@ def pick_channel(c: Consumers, r: Rules, i, u):
             if left < 0.0:
                 break
     return np.uint8(chosen)
+
+
+@kernel
+def take_census(c: Consumers, rules, low, high, first_day, days):
+    """Consumers low ≤ i < high by stage (16,), by segment, and customers by day of their first order."""
+    r = rules[0]
+    stages, segments, born = np.zeros(16, np.int64), np.zeros(r.segments, np.int64), np.zeros(days, np.int64)
+    for i in range(low, high):
+        p = c.people[i]
+        stages[p.stage] += 1
+        segments[p.segment] += 1
+        if p.orders > 0:
+            born[max(np.int64(p.first_day) - first_day, 0)] += 1
+    return stages, segments, born

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from omnisim.books import MEASURE, PARCEL
 from omnisim.ledger import Ledger, Page
 from omnisim.market import community, day, journey, orders
-from omnisim.market.consumers import ALIVE, NEVER, S_B, S_D, S_M, S_X, SEAT, Consumers, allocate, settle_in
+from omnisim.market.consumers import ALIVE, NEVER, S_B, S_D, S_M, S_X, SEAT, Consumers, allocate, settle_in, take_census
 from omnisim.market.day import Asked, Counts, Today, empty_counts
 from omnisim.market.moves import SOURCE, TARGET
 from omnisim.market.reach import Media, open_media, sum_affinity
@@ -76,7 +76,7 @@ class Market:
     seats: community.Seats
     parts: list[tuple[int, int]]
     renewal: int
-    stages: Ints
+    stages: Ints = field(init=False)
     news: list[Ints] = field(default_factory=list)
     searches: NDArray[np.float64] = field(init=False)
     consultations: int = 0
@@ -91,6 +91,15 @@ class Market:
         self.searches = np.zeros(self.rules["channels"][0])
         self.asked = [journey.empty_asked() for _ in self.parts]
         self.parcels = [np.empty(0, PARCEL) for _ in self.parts]
+
+    def take_census(self, first_day: int, days: int, pool: ThreadPoolExecutor | None) -> tuple[Ints, Ints]:
+        """Count the people of the first day: by stage, which is kept; returned by segment, and customers by day of the
+        first order, for so many days from `first_day` on."""
+        found = each(pool, lambda p: take_census(self.consumers, self.rules, *self.parts[p], first_day, days),
+                     len(self.parts))
+        self.stages, segments, born = (np.sum(part, axis=0) * self.rules["scale"][0] for part in
+                                       zip(*found, strict=True))
+        return segments, born
 
     def live(self, today: Today, pool: ThreadPoolExecutor | None) -> tuple[Demand, list[NDArray[np.uint32]]]:
         """All consumers live through the day up to the checkout.
@@ -230,17 +239,13 @@ def open_market(scenario: Scenario, seed: int, replication: int, parts: list[tup
     rules = compile_rules(scenario, seed, replication, looseness=looseness)
     n, channels = scenario.population.size, len(active_channels(scenario))
     consumers = allocate(n, channels, float(rules["affinity_quantiles"][0].max() * rules["affinity_scale"][0].max()))
-    if pool is None:
-        for low, high in parts:
-            settle_in(consumers, rules, low, high)
-    else:
-        list(pool.map(lambda part: settle_in(consumers, rules, *part), parts))
-    grains = sum((sum_affinity(consumers, low, high, channels) for low, high in parts), np.zeros(channels, np.int64))
+    each(pool, lambda p: settle_in(consumers, rules, *parts[p]), len(parts))
+    grains = sum(each(pool, lambda p: sum_affinity(consumers, *parts[p], channels), len(parts)),
+                 np.zeros(channels, np.int64))
     seats = _first_seats(scenario, rules, consumers)
-    stages = np.bincount(consumers.people["stage"], minlength=16).astype(np.int64) * rules["scale"][0]
     renewal = scenario.population.renewal
     return Market(rules, open_media(scenario, grains), consumers, seats, parts,
-                  round(365 / renewal) if renewal > 1e-6 else 0, stages)
+                  round(365 / renewal) if renewal > 1e-6 else 0)
 
 
 def _first_seats(scenario: Scenario, rules: Rules, consumers: Consumers) -> community.Seats:
@@ -249,6 +254,8 @@ def _first_seats(scenario: Scenario, rules: Rules, consumers: Consumers) -> comm
     seats = groups.seats // int(rules["scale"][0]) if groups and rules["community"][0] >= 0 else 0
     seats = min(seats, scenario.population.size)  # nobody sits on two
     holders = np.full(seats, -1, np.int64)
+    if not seats:
+        return community.Seats(holders, np.zeros(1, np.int64))
     people = consumers.people
     live = np.flatnonzero(people["flags"] & ALIVE)
     wanted = min(groups.members // int(rules["scale"][0]) if groups else 0, seats, live.size)
