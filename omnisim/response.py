@@ -177,7 +177,7 @@ def per_day(carryover: float, days: int) -> float:
     carryover : float [share/period]
     days : int [day/period]
     """
-    return carryover ** (1.0 / days)
+    return math.pow(carryover, 1.0 / days)
 
 
 def per_period(carryover: float, days: int) -> float:
@@ -188,4 +188,4 @@ def per_period(carryover: float, days: int) -> float:
     carryover : float [share/day]
     days : int [day/period]
     """
-    return carryover ** days
+    return math.pow(carryover, days)
