@@ -13,49 +13,39 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from omnisim.optimise.assembly import Assembly
 from omnisim.optimise.chains import allocate_budget, best_spend
-from omnisim.optimise.problem import TOTAL, Problem
-from omnisim.optimise.solver import Answer, Model, Solver, columns
-from omnisim.response import Floats, carry, respond
+from omnisim.optimise.problem import TOTAL, Ints, Problem
+from omnisim.optimise.solver import Answer, Solver
+from omnisim.response import Floats, carry, respond, slopes
 
 FIRST_GRID = np.array([0.25, 0.6, 0.85, 1.0, 1.2, 1.7, 4.0])
 """Grid points around the stocks that the budget alone would lead to."""
+NARROW = 1e-13
+"""Pieces narrower than this, of a budget of 1, bring nothing."""
 ROUNDS = 40
 """Refinements of the grid; about five are used."""
 
 
 @dataclass(frozen=True)
+class Segments:
+    """Curves as straight pieces: response `base` (n, periods) at the least stock, then widths and slopes (…, k)."""
+
+    base: Floats
+    widths: Floats
+    slopes: Floats
+
+
+@dataclass(frozen=True)
 class Layout:
-    """Where the variables and rows of a programme stand.
+    """Where the variables and limits of a programme stand; arrays (n, periods), replies only where limits need them."""
 
-    Variables: spend x by cell, then segments δ by cell and place, then served response r by cell if any limit looks at
-    responses. Rows: chain by cell, then served response by cell, then the limits.
-    """
-
-    n: int
-    periods: int
-    segments: int
-    has_replies: bool
-
-    @property
-    def cells(self) -> int:
-        """Channels times periods."""
-        return self.n * self.periods
-
-    @property
-    def width(self) -> int:
-        """Variables."""
-        return self.cells * (1 + self.segments + self.has_replies)
-
-    @property
-    def first_limit(self) -> int:
-        """Row of the first limit."""
-        return self.cells * (1 + self.has_replies)
-
-    @property
-    def replies(self) -> int:
-        """Place of the first served response."""
-        return self.cells * (1 + self.segments)
+    spend: Ints
+    segment: Ints
+    replies: Ints | None
+    served: Ints | None
+    """rows of the response served"""
+    limits: Ints
 
 
 def stock_range(problem: Problem) -> tuple[Floats, Floats]:
@@ -67,57 +57,68 @@ def stock_range(problem: Problem) -> tuple[Floats, Floats]:
     return least, np.maximum(least, np.minimum(most, faded + max(problem.budget, float(curves.floor.sum()))))
 
 
-def replies_at(problem: Problem, grid: Floats) -> Floats:
-    """Responses at grid stocks (n, periods, k)."""
+def chords(problem: Problem, grid: Floats) -> Segments:
+    """Chords between grid stocks (n, periods, k), ascending: at most the true response, and equal at the grid."""
     curves = problem.curves
-    return np.stack([respond(curves.form, curves.scale, curves.half, curves.shape, np.ascontiguousarray(grid[:, :, k]))
-                     for k in range(grid.shape[2])], axis=2)
-
-
-def build(problem: Problem, grid: Floats) -> tuple[Model, Layout, float]:
-    """The programme on a grid (n, periods, k) of stocks, ascending; and the objective of the stocks at its low end.
-
-    Rows of the chain: Σ δ(t) − θ Σ δ(t−1) − x(t) = −floor(t), as stocks start at what the floors leave.
-    """
-    n, periods = problem.shape
-    has_replies = any(len(limit.reply) for limit in problem.limits)
-    at = Layout(n, periods, grid.shape[2] - 1, has_replies)
-    replies = replies_at(problem, grid)
+    replies = np.stack([respond(curves.form, curves.scale, curves.half, curves.shape,
+                                np.ascontiguousarray(grid[:, :, k])) for k in range(grid.shape[2])], axis=2)
     widths = np.diff(grid, axis=2)
-    steep = np.divide(np.diff(replies, axis=2), widths, out=np.zeros_like(widths), where=widths > 0.0)
-    cell = np.arange(at.cells).reshape(n, periods)
-    segment = at.cells + np.arange(at.cells * at.segments).reshape(n, periods, at.segments)
-    theta = np.broadcast_to(problem.curves.carryover[:, None, None], segment[:, 1:].shape)
-    spread = np.broadcast_to(cell[:, :, None], segment.shape)
-    entries = [(spread, segment, np.ones(segment.shape)), (cell, cell, -np.ones(cell.shape)),
-               (spread[:, 1:], segment[:, :-1], -theta)]
-    low, high = [problem.curves.floor, np.zeros_like(widths)], [problem.curves.cap, widths]
-    cost = [-problem.charge, np.zeros_like(widths) if has_replies else steep * problem.worth[:, :, None]]
-    sides_low, sides_high = [-problem.curves.floor.ravel()], [-problem.curves.floor.ravel()]
+    steep = np.divide(np.diff(replies, axis=2), widths, out=np.zeros_like(widths), where=widths > NARROW)
+    return Segments(replies[:, :, 0], widths, steep)
+
+
+def tangents(problem: Problem, grid: Floats) -> Segments:
+    """Tangents at grid stocks, each up to where it meets the next: at least the true response.
+
+    Where a curve starts upright, the first tangent that is not goes on to the left.
+    """
+    curves = problem.curves
+    at = [np.ascontiguousarray(grid[:, :, k]) for k in range(grid.shape[2])]
+    values = np.stack([respond(curves.form, curves.scale, curves.half, curves.shape, one) for one in at], axis=2)
+    steep = np.stack([slopes(curves.form, curves.scale, curves.half, curves.shape, one) for one in at], axis=2)
+    upright = ~np.isfinite(steep)
+    points = grid.copy()
+    for k in range(grid.shape[2] - 2, -1, -1):  # a point without a tangent repeats the next one
+        for array in (values, steep, points):
+            array[:, :, k] = np.where(upright[:, :, k], array[:, :, k + 1], array[:, :, k])
+    fall = steep[:, :, :-1] - steep[:, :, 1:]
+    rise = np.diff(values, axis=2) - steep[:, :, 1:] * np.diff(points, axis=2)
+    meet = points[:, :, :-1] + np.divide(rise, fall, out=np.zeros_like(rise), where=fall > 1e-14 * steep[:, :, :-1])
+    meet = np.clip(meet, points[:, :, :-1], points[:, :, 1:])
+    ends = np.concatenate([at[0][:, :, None], meet, at[-1][:, :, None]], axis=2)
+    base = values[:, :, 0] - steep[:, :, 0] * (points[:, :, 0] - at[0])
+    return Segments(base, np.diff(np.maximum.accumulate(ends, axis=2), axis=2), steep)
+
+
+def assemble(problem: Problem, pieces: Segments) -> tuple[Assembly, Layout]:
+    """The programme on straight pieces; the caller may add to it.
+
+    Variables: spend x, segments δ, and the response served r where limits look at responses. Rows of the chain:
+    Σ δ(t) − θ Σ δ(t−1) − x(t) = −floor(t), as stocks start at what the floors leave; then r ≤ base + Σ slope · δ.
+    """
+    has_replies = any(len(limit.reply) for limit in problem.limits)
+    frame, widths = Assembly(), pieces.widths
+    spend = frame.add_columns(-problem.charge, problem.curves.floor, problem.curves.cap)
+    worth = np.zeros_like(widths) if has_replies else pieces.slopes * problem.worth[:, :, None]
+    segment = frame.add_columns(worth, 0.0, widths)
+    chain = frame.add_rows(-problem.curves.floor, -problem.curves.floor)
+    frame.add_entries(chain[:, :, None], segment, 1.0)
+    frame.add_entries(chain, spend, -1.0)
+    frame.add_entries(chain[:, 1:, None], segment[:, :-1], -problem.curves.carryover[:, None, None])
+    replies = served = None
     if has_replies:
-        served = at.replies + cell
-        entries += [(at.cells + cell, served, np.ones(cell.shape)), (at.cells + spread, segment, -steep)]
-        sides_low.append(np.full(at.cells, -math.inf))
-        sides_high.append(replies[:, :, 0].ravel())
-        low.append(np.zeros(cell.shape))
-        high.append(np.full(cell.shape, math.inf))
-        cost.append(problem.worth)
-    else:
-        entries.append((cell[:0], cell[:0], np.zeros((0, periods))))
-    planned = problem.plan_periods
-    for k, limit in enumerate(problem.limits):
-        row = at.first_limit + k
-        for cells, offset, values in ((limit.cells, 0, limit.spend), (limit.reply_cells, at.replies, limit.reply)):
-            places = offset + (cells // planned) * periods + cells % planned
-            entries.append((np.full(len(places), row), places, values))
-        sides_low.append(np.array([-math.inf if limit.sense == "<=" else limit.value]))
-        sides_high.append(np.array([math.inf if limit.sense == ">=" else limit.value]))
-    rows, places, values = (np.concatenate([np.asarray(part[k]).ravel() for part in entries]) for k in range(3))
-    matrix = columns(rows, places, values, at.width)
-    model = Model(*(np.concatenate([part.ravel() for part in parts]) for parts in (cost, low, high)),
-                  np.concatenate(sides_low), np.concatenate(sides_high), *matrix)
-    constant = 0.0 if has_replies else float((problem.worth * replies[:, :, 0]).sum())
-    return model, at, constant
+        replies = frame.add_columns(problem.worth, 0.0, math.inf)
+        served = frame.add_rows(np.full(replies.shape, -math.inf), pieces.base)
+        frame.add_entries(served, replies, 1.0)
+        frame.add_entries(served[:, :, None], segment, -pieces.slopes)
+    places = []
+    for limit in problem.limits:
+        row = frame.add_limit(limit.sense, limit.value)
+        places.append(row)
+        frame.add_entries(row, spend[:, :problem.plan_periods].ravel()[limit.cells], limit.spend)
+        if replies is not None:
+            frame.add_entries(row, replies[:, :problem.plan_periods].ravel()[limit.reply_cells], limit.reply)
+    return frame, Layout(spend, segment, replies, served, np.array(places, np.int64))
 
 
 def lagrange_bound(problem: Problem, prices: Floats, spend: Floats) -> float:
@@ -139,9 +140,9 @@ def lagrange_bound(problem: Problem, prices: Floats, spend: Floats) -> float:
 
 def served_value(problem: Problem, spend: Floats, answer: Answer, at: Layout) -> float:
     """Objective of a plan; where limits look at responses, only what the programme serves is counted."""
-    if not at.has_replies:
+    if at.replies is None:
         return problem.value(spend)
-    served = answer.values[at.replies:at.replies + at.cells].reshape(spend.shape)
+    served = answer.values[at.replies]
     return float((problem.worth * served).sum() - (problem.charge * spend).sum())
 
 
@@ -159,14 +160,14 @@ class Programmed:
     rounds: int
 
 
-def first_grid(problem: Problem) -> Floats:
-    """A grid around the stocks that budget and bounds alone would lead to."""
+def first_grid(problem: Problem, around: Floats = FIRST_GRID) -> Floats:
+    """A grid around the stocks that budget and bounds alone would lead to, at these multiples of them."""
     curves = problem.curves
     least, most = stock_range(problem)
     spend = allocate_budget(problem.weighted, problem.charge, problem.budget, curves.floor, curves.cap, 1e-4, 1.0)[0]
     stock = np.asarray(carry(spend, curves.carryover, curves.carry_in))
     stock = np.where(stock > 1e-12, stock, 0.1 * most / sum(problem.shape))
-    return _sorted(least, most, stock[:, :, None] * FIRST_GRID)
+    return _sorted(least, most, stock[:, :, None] * around)
 
 
 def refine(problem: Problem, grid: Floats, stock: Floats, proposed: Floats, share: float) -> Floats:
@@ -203,17 +204,17 @@ def solve_programme(problem: Problem, gap: float, deadline: float, solver: Solve
     proposal = np.empty(problem.shape)
     rounds = 0
     for rounds in range(1, ROUNDS + 1):
-        model, at, _ = build(problem, grid)
-        answer = solver.solve(model, deadline=deadline, presolve=rounds == 1)
+        frame, at = assemble(problem, chords(problem, grid))
+        answer = solver.solve(frame.model(), deadline=deadline, presolve=rounds == 1)
         if answer.status == "infeasible":
             return None
         if answer.status == "limit":
             break
-        spend = np.clip(answer.values[:at.cells].reshape(problem.shape), curves.floor, curves.cap)
+        spend = np.clip(answer.values[at.spend], curves.floor, curves.cap)
         objective = served_value(problem, spend, answer, at)
         if best is None or objective > best[0]:
             best = objective, spend
-        duals = answer.duals[at.first_limit:]
+        duals = answer.duals[at.limits]
         found = lagrange_bound(problem, duals, proposal)
         if found < bound:
             bound, prices = found, duals

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from omnisim.errors import Fault, UsageError
 from omnisim.scenario.advice import did_you_mean, plainly
 from omnisim.scenario.scalars import resolve
@@ -75,8 +77,8 @@ def from_sheet(place: str, rows: Iterable[tuple[int, tuple[object, ...]]]) -> li
     records = []
     for number, cells in numbered[1:]:
         if len([cell for cell in cells[len(header):] if cell is not None and str(cell).strip()]):
-            raise UsageError(Fault(f"{place}:{number}", "row", f"{len(cells)} cells", f"must have at most {len(header)}",
-                                   "Remove the separator that is too many."))
+            raise UsageError(Fault(f"{place}:{number}", "row", f"{len(cells)} cells",
+                                   f"must have at most {len(header)}", "Remove the separator that is too many."))
         found = {column: _meaning(cell) for column, cell in zip(header, cells, strict=False)
                  if cell is not None and str(cell).strip()}
         records.append(Record(f"{place}:{number}", found))
@@ -153,8 +155,7 @@ class Reading:
         if value is None and default is not None:
             return default
         kind = "a whole number" if rule.whole else "a number"
-        if hasattr(value, "item"):
-            value = value.item()
+        value = value.item() if isinstance(value, np.generic) else value
         if isinstance(value, bool) or not isinstance(value, int | float):
             if column in self.columns or not rule.required:
                 self.fault(record, column, value, f"must be {kind}", "Write plain digits, as 1200 or 0.05.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,8 +37,8 @@ class Model(NamedTuple):
     row_low: Floats
     row_high: Floats
     start: NDArray[np.int32]
-    index: NDArray[np.int32]
-    value: Floats
+    row: NDArray[np.int32]
+    entry: Floats
     integer: NDArray[np.bool_] | None = None
 
 
@@ -73,7 +73,7 @@ class Solver:
     def __init__(self) -> None:
         import highspy
 
-        self._highs = highspy.Highs()
+        self._highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]  # it has no types
         for name, setting in (("output_flag", False), ("threads", 1), ("primal_feasibility_tolerance", FEASIBLE),
                               ("dual_feasibility_tolerance", FEASIBLE), ("small_matrix_value", SMALLEST),
                               ("mip_feasibility_tolerance", FEASIBLE), ("random_seed", 0)):
@@ -139,7 +139,7 @@ def _to_highs(model: Model) -> highspy.HighsLp:
     lp.row_lower_, lp.row_upper_ = model.row_low, model.row_high
     matrix = lp.a_matrix_
     matrix.format_ = highspy.MatrixFormat.kColwise
-    matrix.start_, matrix.index_, matrix.value_ = model.start, model.index, model.value
+    matrix.start_, matrix.index_, matrix.value_ = model.start, model.row, model.entry
     if model.integer is not None:
         lp.integrality_ = [highspy.HighsVarType.kInteger if one else highspy.HighsVarType.kContinuous
                            for one in model.integer]
@@ -153,7 +153,7 @@ def check_finite(model: Model) -> None:
     ------
     SolverError  for NaN anywhere, and infinities other than sides that are absent
     """
-    parts = (("cost", model.cost, False), ("coefficients", model.value, False), ("lower bounds", model.low, True),
+    parts = (("cost", model.cost, False), ("coefficients", model.entry, False), ("lower bounds", model.low, True),
              ("upper bounds", model.high, True), ("lower sides", model.row_low, True),
              ("upper sides", model.row_high, True))
     for name, values, is_side in parts:
@@ -170,9 +170,9 @@ def check_residuals(model: Model, values: Floats) -> None:
     ------
     SolverError
     """
-    rows = np.repeat(values, np.diff(model.start)) * model.value
-    sums = np.bincount(model.index, rows, len(model.row_low))
-    size = 1.0 + np.bincount(model.index, np.abs(rows), len(model.row_low))
+    rows = np.repeat(values, np.diff(model.start)) * model.entry
+    sums = np.bincount(model.row, rows, len(model.row_low))
+    size = 1.0 + np.bincount(model.row, np.abs(rows), len(model.row_low))
     worst = max(float(((model.row_low - sums) / size).max(initial=0.0)),
                 float(((sums - model.row_high) / size).max(initial=0.0)),
                 float((model.low - values).max(initial=0.0)), float((values - model.high).max(initial=0.0)))

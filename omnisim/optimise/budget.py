@@ -1,0 +1,166 @@
+"""The best budget plan within limits: the exact method where it applies, else linear or integer programmes."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from omnisim.errors import Fault, UsageError
+from omnisim.optimise.chains import allocate_budget
+from omnisim.optimise.elastic import explain
+from omnisim.optimise.integers import solve_integers
+from omnisim.optimise.problem import TOTAL, Problem, Units, normalise, row_scale
+from omnisim.optimise.programme import Programmed, solve_programme
+from omnisim.optimise.solver import Solver
+from omnisim.response import HILL, Floats
+
+TARGET_ROUNDS = 60
+"""Budgets tried for the least spend; about five are used."""
+
+
+@dataclass(frozen=True)
+class Solution:
+    """A plan before rounding, in the user's units.
+
+    Parameters
+    ----------
+    spend : (n, plan periods) float [currency]
+    objective, bound : float [objective]
+    prices : (limits,) float [objective per unit of the limit]  of the limits of `problem`
+    problem : Problem  with its choices of channels fixed, if it had any
+    opened : (n,) bool, or None  channels that are used, where opening costs something
+    grid : (n, periods, k) float, or None  normalised stocks between which the programme was straight
+    method : str  "exact", "linear" or "integer"
+    """
+
+    spend: Floats
+    objective: float
+    bound: float
+    prices: Floats
+    problem: Problem
+    opened: Floats | None = None
+    grid: Floats | None = None
+    method: str = "exact"
+
+    @property
+    def gap(self) -> float:
+        """How far the plan may be from the best: (bound − objective) / max(|bound|, gross response)."""
+        gross = float((self.problem.worth * self.problem.replies(self.whole)).sum())
+        return max(0.0, self.bound - self.objective) / (max(abs(self.bound), gross) or 1.0)
+
+    @property
+    def whole(self) -> Floats:
+        """The spend with the periods after the plan, in which nothing is spent."""
+        spend = np.zeros(self.problem.shape)
+        spend[:, :self.spend.shape[1]] = self.spend
+        return spend
+
+
+def solve(problem: Problem, gap: float, deadline: float, currency: str = "CNY") -> Solution:
+    """The best plan and its proof.
+
+    Parameters
+    ----------
+    problem : Problem  in the user's units
+    gap : float  to stop at, relative to the bound
+    deadline : float [second]  on the monotonic clock; the best plan until then is returned
+
+    Raises
+    ------
+    InfeasibleError  naming the limits that contradict each other
+    UsageError  for curves that this cannot answer
+    """
+    curves = problem.curves
+    if ((curves.form == HILL)[:, None] & (curves.shape > 1.0)).any():
+        raise UsageError(Fault("allocate", "shape", f"{curves.shape.max():g}", "must be ≤ 1: S-shaped curves cannot be "
+                               "allocated yet", "Use concave curves."))
+    if (curves.floor > curves.cap * (1.0 + 1e-12)).any() or \
+            (problem.is_plain and float(curves.floor.sum()) > problem.budget * (1.0 + 1e-12)):
+        raise explain(problem, currency)
+    if problem.is_plain:
+        return _solve_exactly(problem, gap)
+    normal, units = normalise(problem)
+    if not problem.has_integers:
+        plan = solve_programme(normal, gap, deadline, Solver())
+        if plan is None:
+            raise explain(problem, currency)
+        return _restore(plan, problem, units)
+    chosen = solve_integers(normal, gap, deadline, Solver())
+    if chosen is None:
+        raise explain(problem, currency)
+    from omnisim.optimise.integers import fix_choices
+
+    fixed = fix_choices(problem, chosen.is_open, chosen.is_core)
+    return replace(_restore(chosen.plan, fixed, units), opened=chosen.is_open.astype(float), method="integer")
+
+
+def _solve_exactly(problem: Problem, gap: float) -> Solution:
+    normal, units = normalise(problem)
+    curves = normal.curves
+    spend, objective, bound, price = allocate_budget(normal.weighted, normal.charge, normal.budget, curves.floor,
+                                                     curves.cap, gap, 1.0)
+    price *= units.value / units.money
+    return Solution(spend[:, :problem.plan_periods] * units.money, objective * units.value, bound * units.value,
+                    np.array([price]), problem)
+
+
+def _restore(plan: Programmed, problem: Problem, units: Units) -> Solution:
+    """The plan of a normalised problem in the user's units."""
+    scales = np.array([row_scale(limit, units) for limit in problem.limits])
+    return Solution(plan.spend[:, :problem.plan_periods] * units.money, plan.objective * units.value,
+                    plan.bound * units.value, plan.prices * units.value / scales, problem, grid=plan.grid,
+                    method="linear")
+
+
+def least_spend(problem: Problem, target: float, gap: float, deadline: float, currency: str) -> Solution:
+    """The plan that reaches a response for the least spend.
+
+    Parameters
+    ----------
+    problem : Problem  that maximises the response; its budget is a first guess
+    target : float [response]
+
+    Returns
+    -------
+    Solution  with the spend as objective and bound (no plan that reaches the target spends less), prices in response
+
+    Notes
+    -----
+    The best response V is concave in the budget, and the shadow price is its slope: Newton steps B + (target − V) / V'
+    rise to the least budget, and every one of them, with the bound in the place of V, is a bound from below.
+    """
+    budget, bound, low = problem.budget, 0.0, 0.0
+    best: Solution | None = None
+    high = math.inf
+    for _ in range(TARGET_ROUNDS):
+        found = solve(problem.with_budget(budget), 0.1 * gap, deadline, currency)
+        price = float(next(p for p, limit in zip(found.prices, found.problem.limits, strict=True)
+                           if limit.name == TOTAL))
+        spent = float(found.spend.sum())
+        if found.objective >= target:
+            if best is None or spent < best.spend.sum():
+                best = found
+            high = min(high, budget)
+        else:
+            low = max(low, budget)
+        if price > 0.0:
+            bound = max(bound, budget + (target - found.bound) / price)
+        elif found.bound < target:
+            raise UsageError(Fault("allocate", "target", f"{target:g}", f"is beyond reach: all money in the world brings "
+                                   f"{found.objective:,.6g} at most", "Lower the target, or relax the caps."))
+        if best is not None and float(best.spend.sum()) - bound <= gap * float(best.spend.sum()):
+            break
+        step = budget + (target * (1.0 + 1e-13) - found.objective) / price if price > 0.0 else 2.0 * budget
+        if not low < step < high:
+            step = 0.5 * (low + high) if math.isfinite(high) else 2.0 * budget
+        elif found.objective < target:  # Newton comes from below; a hair above the target ends the search
+            step = min(step + 0.2 * gap * step, 0.5 * (step + high)) if math.isfinite(high) else step * (1 + 0.2 * gap)
+        budget = step
+        if time.monotonic() > deadline and best is not None:
+            break
+    if best is None:
+        raise UsageError(Fault("allocate", "target", f"{target:g}", "was not reached", "Lower the target."))
+    return replace(best, objective=float(best.spend.sum()), bound=min(bound, float(best.spend.sum())))
