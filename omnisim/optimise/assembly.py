@@ -39,7 +39,8 @@ class Assembly:
 
     def add_entries(self, rows: Ints | int, places: Ints | int, values: Floats | float) -> None:
         """Coefficients, broadcast against each other."""
-        spread = np.broadcast_arrays(np.asarray(rows, np.int64), np.asarray(places, np.int64), np.asarray(values, float))
+        spread = np.broadcast_arrays(np.asarray(rows, np.int64), np.asarray(places, np.int64),
+                                     np.asarray(values, np.float64))
         self._entries.append((spread[0].ravel(), spread[1].ravel(), spread[2].ravel()))
 
     def add_limit(self, sense: str, value: float) -> int:

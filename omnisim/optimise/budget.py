@@ -149,8 +149,8 @@ def least_spend(problem: Problem, target: float, gap: float, deadline: float, cu
         if price > 0.0:
             bound = max(bound, budget + (target - found.bound) / price)
         elif found.bound < target:
-            raise UsageError(Fault("allocate", "target", f"{target:g}", f"is beyond reach: all money in the world brings "
-                                   f"{found.objective:,.6g} at most", "Lower the target, or relax the caps."))
+            raise UsageError(Fault("allocate", "target", f"{target:g}", f"is beyond reach: all money in the world "
+                                   f"brings {found.objective:,.6g} at most", "Lower the target, or relax the caps."))
         if best is not None and float(best.spend.sum()) - bound <= gap * float(best.spend.sum()):
             break
         step = budget + (target * (1.0 + 1e-13) - found.objective) / price if price > 0.0 else 2.0 * budget

@@ -28,7 +28,7 @@ KIND = "omnisim budget plan"
 """What the manifest calls a directory with a plan."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BudgetPlan:
     """A budget plan with its proof, as `om.allocate` gives it.
 
@@ -101,7 +101,7 @@ class BudgetPlan:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """The plan: channel, period, budget, response, marginal (derivative of the objective, later periods included)."""
+        """The plan: channel, period, budget, response, marginal (derivative of the objective, with later periods)."""
         import pandas as pd
 
         n, periods = self.spend.shape
@@ -235,15 +235,15 @@ class BudgetPlots:
 
     def budget(self, language: str = "en") -> Axes:
         """Budget by channel, now and then."""
-        from omnisim.optimise import budget_plots
+        from omnisim.optimise.budget_plots import budget
 
-        return budget_plots.budget(self._plan.comparison, self._plan.gain, language)
+        return budget(self._plan.comparison, self._plan.gain, language)
 
     def marginal(self, language: str = "en") -> Axes:
         """What the next unit of money brings, by channel and period."""
-        from omnisim.optimise import budget_plots
+        from omnisim.optimise.budget_plots import marginal
 
-        return budget_plots.marginal(self._plan.table, self._total_price(), language)
+        return marginal(self._plan.table, self._total_price(), language)
 
     def frontier(self, language: str = "en") -> Axes:
         """What other budgets would bring.
@@ -252,15 +252,15 @@ class BudgetPlots:
         ------
         UsageError  for a plan without a frontier
         """
-        from omnisim.optimise import budget_plots
+        from omnisim.optimise.budget_plots import frontier
 
-        return budget_plots.frontier(self._plan.frontier, self._plan.budget, self._plan.objective, language)
+        return frontier(self._plan.frontier, self._plan.budget, self._plan.objective, language)
 
     def saturation(self, language: str = "en") -> Axes:
         """Each channel's curve with the plan on it."""
-        from omnisim.optimise import budget_plots
+        from omnisim.optimise.budget_plots import saturation
 
-        return budget_plots.saturation(self._plan.solution.problem, self._plan.spend, self._plan.today, language)
+        return saturation(self._plan.solution.problem, self._plan.spend, self._plan.today, language)
 
     def _total_price(self) -> float:
         prices = self._plan.solution

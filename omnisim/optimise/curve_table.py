@@ -201,8 +201,8 @@ def worth_of(table: CurveTable, name: str, objective: str) -> Floats:
     UsageError  where the table does not say
     """
     if name not in table.worths:
-        raise UsageError(Fault("allocate", "objective", objective, f"needs a column {name} in the curves: what a unit of "
-                               "response is worth to it", f"Add the column {name}, or choose another objective."))
+        raise UsageError(Fault("allocate", "objective", objective, f"needs a column {name} in the curves: what a unit "
+                               "of response is worth to it", f"Add the column {name}, or choose another objective."))
     return table.worths[name]
 
 

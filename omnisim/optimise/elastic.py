@@ -9,8 +9,9 @@ import numpy as np
 
 from omnisim.errors import Fault, InfeasibleError
 from omnisim.optimise.problem import TOTAL, Ints, Limit, Problem, normalise, row_scale
-from omnisim.optimise.programme import assemble, chords, stock_range
+from omnisim.optimise.programme import assemble, chords
 from omnisim.optimise.solver import Solver
+from omnisim.response import carry
 
 SLACK = 1e-7
 """Breach of a normalised limit that counts as one."""
@@ -43,8 +44,9 @@ def explain(problem: Problem, currency: str) -> InfeasibleError:
         unit = _unit(one.limits, currency)
         fix = "Or relax this one instead."
         if one.change:
-            fix = f"{'Lower' if one.change < 0.0 else 'Raise'} it by {_figure(abs(one.change))}{unit}: the smallest " \
-                  "change that helps."
+            amount = f"{_figure(abs(one.change))}{unit}"
+            fix = (f"Relax it: at best it is missed by {amount}." if one.limits[0].asked else
+                   f"{'Lower' if one.change < 0.0 else 'Raise'} it by {amount}: the smallest change that helps.")
         faults.append(Fault("allocate", one.where, _total(one.limits, unit),
                             f"cannot hold together with {_listed(others)}" if others else "cannot be kept by any plan",
                             fix if one.limits else "Relax it."))
@@ -60,7 +62,8 @@ def find_conflict(problem: Problem) -> list[Conflict]:
     the limits with a shadow price in this programme are those that force it (a Farkas certificate).
     """
     relaxed, asked, scales = _relax(problem)
-    least, most = stock_range(relaxed)
+    curves = relaxed.curves
+    least, most = (np.asarray(carry(bound, curves.carryover, curves.carry_in)) for bound in (curves.floor, curves.cap))
     grid = least[:, :, None] + (most - least)[:, :, None] * GRID
     frame, at = assemble(relaxed, chords(relaxed, grid))
     senses = np.array([{"<=": -1, "==": 0, ">=": 1}[limit.sense] for limit in relaxed.limits])
@@ -112,8 +115,7 @@ def _relax(problem: Problem) -> tuple[Problem, list[Limit], list[float]]:
     cap[:, planned:] = 0.0
     curves = normal.curves._replace(floor=np.zeros_like(cap), cap=cap)
     nothing = np.zeros_like(normal.worth)
-    return replace(normal, limits=limits, curves=curves, worth=nothing, charge=nothing).with_budget(
-        float(cap.max())), asked, scales
+    return replace(normal, limits=limits, curves=curves, worth=nothing, charge=nothing), asked, scales
 
 
 def _listed(names: list[str]) -> str:
@@ -132,7 +134,7 @@ def _figure(value: float) -> str:
 
 def _total(limits: tuple[Limit, ...], unit: str) -> str:
     """The value asked for; of a bound in several periods their sum."""
-    if not limits:
-        return ""
+    if not limits or limits[0].asked:
+        return limits[0].asked if limits else ""
     values = [limit.value for limit in limits]
     return f"{_figure(sum(values))}{unit}" + (f" over {len(values)} periods" if len(values) > 1 else "")

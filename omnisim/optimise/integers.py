@@ -61,17 +61,16 @@ def solve_integers(problem: Problem, gap: float, deadline: float, solver: Solver
         if key not in seen:
             fixed = fix_choices(problem, is_open, is_core)
             plan = solve_programme(fixed, 0.1 * gap, deadline, Solver())
-            seen[key] = plan and (plan, fixed)
+            seen[key] = None if plan is None else (plan, fixed)
         found = seen[key]
         paid = float((problem.opening_cost * is_open).sum() * _opening_weight(problem))
         if found and (best is None or found[0].objective - paid > best[0]):
             best = found[0].objective - paid, found, is_open, is_core
-        if best and bound - best[0] <= gap * abs(bound) or time.monotonic() > deadline:
+        if (best and bound - best[0] <= gap * abs(bound)) or time.monotonic() > deadline:
             break
-        stock = np.asarray(carry(spend, problem.curves.carryover, problem.curves.carry_in))
-        planned = found[0].spend if found else spend
-        near = refine(problem, grid, np.asarray(carry(planned, problem.curves.carryover, problem.curves.carry_in)),
-                      stock, 0.05)
+        lasting = problem.curves.carryover, problem.curves.carry_in
+        planned = np.asarray(carry(found[0].spend if found else spend, *lasting))
+        near = refine(problem, planned, np.asarray(carry(spend, *lasting)), 0.1)
         grid = np.sort(np.concatenate([grid, near[:, :, 1:-1]], axis=2), axis=2)  # what was learnt of other choices
     if best is None:
         return None
@@ -120,10 +119,10 @@ def _solve_tangents(problem: Problem, grid: Floats, gap: float, deadline: float,
     cores = None
     if problem.core:
         cores = frame.add_columns(np.zeros(n), 0.0, 1.0, integer=True)
-        for c in range(n):
+        for channel, core in enumerate(cores):
             row = frame.add_limit("<=", problem.core.spend)
-            frame.add_entries(row, at.spend[c, :planned], 1.0)
-            frame.add_entries(row, cores[c], -max(0.0, most[c] - problem.core.spend))
+            frame.add_entries(row, at.spend[channel, :planned], 1.0)
+            frame.add_entries(row, core, -max(0.0, most[channel] - problem.core.spend))
         frame.add_entries(frame.add_limit("<=", float(problem.core.most)), cores, 1.0)
     answer = solver.solve(frame.model(), gap=gap, deadline=deadline)
     base = 0.0 if at.replies is not None else float((problem.worth * true_base).sum())

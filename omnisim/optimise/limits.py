@@ -136,7 +136,7 @@ def limit_groups(spec: Limits, terms: Terms) -> Iterator[Limit]:
         inside[terms.cells([terms.channels.index(name) for name in group.channels])] = 1.0
         for sense, part, bound in _both(group.low, group.high, 0.0, 1.0):
             yield Limit(f"groups.{group.name}.{part}", f"limits.groups.{k}.{part}", sense, 0.0, terms.everything,
-                        inside - bound)
+                        inside - bound, asked=f"{100.0 * bound:g} % of all spend")
 
 
 def limit_ratios(spec: Limits, terms: Terms) -> Iterator[Limit]:
@@ -146,7 +146,7 @@ def limit_ratios(spec: Limits, terms: Terms) -> Iterator[Limit]:
         for sense, part, bound in _both(ratio.low, math.inf if ratio.high is None else ratio.high, 0.0, math.inf):
             coefficients = np.concatenate([np.ones(terms.periods), np.full(terms.periods, -bound)])
             yield Limit(f"ratios.{ratio.channel}.{part}", f"limits.ratios.{k}.{part}", sense, 0.0,
-                        terms.cells([one, other]), coefficients)
+                        terms.cells([one, other]), coefficients, asked=f"{bound:g} × {ratio.to}")
 
 
 def _both(low: float, high: float, least: float, most: float) -> Iterator[tuple[Sense, str, float]]:
@@ -169,10 +169,10 @@ def limit_ramps(spec: Limits, terms: Terms) -> Iterator[Limit]:
             pair = terms.cells([c], [t, t - 1])
             day, before = 1.0, float(terms.days[t] / terms.days[t - 1])
             yield Limit(f"ramp.{name}.{t}.up", "limits.ramp", "<=", 0.0, pair,
-                        np.array([day, -(1.0 + spec.ramp) * before]))
+                        np.array([day, -(1.0 + spec.ramp) * before]), asked=f"{spec.ramp:g} a period")
             if spec.ramp < 1.0:
                 yield Limit(f"ramp.{name}.{t}.down", "limits.ramp", ">=", 0.0, pair,
-                            np.array([day, -(1.0 - spec.ramp) * before]))
+                            np.array([day, -(1.0 - spec.ramp) * before]), asked=f"{spec.ramp:g} a period")
 
 
 def limit_returns(spec: Limits, terms: Terms) -> Iterator[Limit]:
@@ -185,11 +185,11 @@ def limit_returns(spec: Limits, terms: Terms) -> Iterator[Limit]:
         cells = terms.cells(channels)
         if roi is not None:
             yield Limit(f"{path}roi", f"limits.{path}roi", ">=", 0.0, cells, np.full(len(cells), -roi), cells,
-                        np.ones(len(cells)), unit="response")
+                        np.ones(len(cells)), unit="response", asked=f"{roi:g} response/currency")
         if cac is not None:
             customers = np.repeat(terms.customers[channels], terms.periods)
             yield Limit(f"{path}cac", f"limits.{path}cac", ">=", 0.0, cells, np.full(len(cells), -1.0), cells,
-                        cac * customers)
+                        cac * customers, asked=f"{cac:g} currency/customer")
 
 
 def limit_hours(spec: Limits, terms: Terms) -> Iterator[Limit]:

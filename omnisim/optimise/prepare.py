@@ -19,7 +19,7 @@ from omnisim.scenario.allocation import Limits
 Objective = Literal["response", "profit", "gmv", "equity", "awareness", "loyalty", "present_value", "spend"]
 OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
 FADED = 0.01
-"""Share of the last period's pressure that is left when carry-out stops being counted."""
+"""Share of the last period's response that a later one brings when carry-out stops being counted."""
 MOST_TAIL = 260
 """Most periods after the plan that carry-out is counted for."""
 
@@ -97,10 +97,12 @@ def _terms(table: CurveTable, request: Request) -> Terms:
 
 def _tail(curves: CurveArrays, request: Request) -> int:
     """Periods after the plan until the pressure has faded."""
-    lasting = float(curves.carryover.max())
-    if not request.carry_out or lasting <= 0.0:
+    lasting = curves.carryover > 0.0
+    if not request.carry_out or not lasting.any():
         return 0
-    return min(MOST_TAIL, max(1, math.ceil(math.log(FADED) / math.log(lasting))))
+    # a small stock brings a response of its power `shape`, which fades more slowly than the stock
+    fading = np.log(curves.carryover[lasting]) * np.minimum(1.0, curves.shape[lasting, -1])
+    return min(MOST_TAIL, max(1, math.ceil(math.log(FADED) / float(fading.max()))))
 
 
 def _longer(curves: CurveArrays, floor: Floats, cap: Floats, tail: int) -> CurveArrays:

@@ -21,8 +21,8 @@ SAME = 0.03
 """Prices on both sides that differ by less, relative, are one price: the curve bends, but has no kink."""
 MOST_NUDGED = 200
 """Limits whose two sides are looked at."""
-WORDS = {"response": "response", "profit": "profit", "gmv": "GMV", "equity": "customer equity", "awareness": "awareness",
-         "loyalty": "loyalty", "present_value": "present value", "spend": "response"}
+WORDS = {"response": "response", "profit": "profit", "gmv": "GMV", "equity": "customer equity",
+         "awareness": "awareness", "loyalty": "loyalty", "present_value": "present value", "spend": "response"}
 MONEY = {"CNY": "yuan", "USD": "dollar", "EUR": "euro", "GBP": "pound"}
 
 

@@ -31,6 +31,7 @@ class Limit(NamedTuple):
     reply_cells, reply : (k,)  as above, of the response of the cell
     channels, opening : (k,)  as above, of whether the channel is used at all
     unit : str  of value
+    asked : str  what was asked for, where value alone does not say it
     """
 
     name: str
@@ -44,6 +45,7 @@ class Limit(NamedTuple):
     channels: Ints = NO_INTS
     opening: Floats = NO_FLOATS
     unit: str = "currency"
+    asked: str = ""
 
 
 @dataclass(frozen=True)

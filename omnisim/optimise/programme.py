@@ -21,6 +21,8 @@ from omnisim.response import Floats, carry, respond, slopes
 
 FIRST_GRID = np.array([0.25, 0.6, 0.85, 1.0, 1.2, 1.7, 4.0])
 """Grid points around the stocks that the budget alone would lead to."""
+SPREAD = np.array([-5.0, -1.0, -0.2, 0.2, 1.0, 5.0])
+"""Places of grid points around a plan's stocks, in reaches."""
 NARROW = 1e-13
 """Pieces narrower than this, of a budget of 1, bring nothing."""
 ROUNDS = 40
@@ -170,15 +172,19 @@ def first_grid(problem: Problem, around: Floats = FIRST_GRID) -> Floats:
     return _sorted(least, most, stock[:, :, None] * around)
 
 
-def refine(problem: Problem, grid: Floats, stock: Floats, proposed: Floats, share: float) -> Floats:
-    """A grid closer around the plan's stocks and the stocks that the prices lead to."""
+def refine(problem: Problem, stock: Floats, proposed: Floats, reach: Floats | float) -> Floats:
+    """A grid around the plan's stocks and the stocks that the prices lead to; `reach` is how far, in ln stock."""
     least, most = stock_range(problem)
-    near = np.abs(np.log(np.maximum(proposed, 1e-300) / np.maximum(stock, 1e-300)))
-    reach = np.clip(near[:, :, None], share, 1.0)
-    middle = np.sqrt(np.maximum(stock, 1e-14) * np.maximum(proposed, 1e-14))
-    around = np.stack([stock, proposed, middle, stock * (1.0 - share), stock * (1.0 + share)], axis=2)
-    wide = middle[:, :, None] * np.exp(reach * np.array([-2.5, 2.5]))
-    return _sorted(least, most, np.concatenate([around, wide], axis=2))
+    centre = np.maximum(stock, 1e-6 * most)[:, :, None]
+    around = centre * np.exp(np.asarray(reach)[..., None] * SPREAD)
+    return _sorted(least, most, np.concatenate([around, stock[:, :, None], proposed[:, :, None]], axis=2))
+
+
+def adapt(reach: Floats, before: Floats, after: Floats) -> Floats:
+    """How far to look next: closer where the plan stays, farther where it ran to the end of what it could see."""
+    moved = np.abs(np.log(np.maximum(after, 1e-14) / np.maximum(before, 1e-14)))
+    return np.clip(np.where(moved > 0.5 * reach, 2.0 * np.maximum(reach, 0.25 * np.minimum(moved, 1.0)), 0.2 * reach),
+                   1e-7, 1.0)
 
 
 def _sorted(least: Floats, most: Floats, points: Floats) -> Floats:
@@ -200,8 +206,8 @@ def solve_programme(problem: Problem, gap: float, deadline: float, solver: Solve
     curves = problem.curves
     grid = first_grid(problem) if grid is None else grid
     best: tuple[float, Floats] | None = None
-    bound, prices, share = math.inf, np.zeros(len(problem.limits)), 0.1
-    proposal = np.empty(problem.shape)
+    bound, prices, reach = math.inf, np.zeros(len(problem.limits)), np.full(problem.shape, 0.5)
+    proposal, before = np.empty(problem.shape), np.median(grid, axis=2)
     rounds = 0
     for rounds in range(1, ROUNDS + 1):
         frame, at = assemble(problem, chords(problem, grid))
@@ -221,8 +227,9 @@ def solve_programme(problem: Problem, gap: float, deadline: float, solver: Solve
         if bound - best[0] <= gap * abs(bound) or time.monotonic() > deadline:
             break
         stock = np.asarray(carry(spend, curves.carryover, curves.carry_in))
-        grid = refine(problem, grid, stock, np.asarray(carry(proposal, curves.carryover, curves.carry_in)), share)
-        share = max(share * 0.3, 1e-6)
+        reach = adapt(reach, before, stock)
+        grid = refine(problem, stock, np.asarray(carry(proposal, curves.carryover, curves.carry_in)), reach)
+        before = stock
     if best is None:
         return None
     return Programmed(best[1], best[0], bound, prices, grid, rounds)

@@ -63,21 +63,23 @@ def _give_within(problem: Problem, units: Ints, order: Ints, step: Floats, most:
     for k, limit in enumerate(limits):
         matrix[k, limit.cells] = limit.spend
     sides = np.array([limit.value for limit in limits])
-    above = np.array([limit.sense != ">=" for limit in limits])
-    below = np.array([limit.sense != "<=" for limit in limits])
+    above = np.array([limit.sense != ">=" for limit in limits], bool)
+    below = np.array([limit.sense != "<=" for limit in limits], bool)
     flat, steps, caps = units.ravel(), step.ravel(), most.ravel()
-    excess = matrix @ (flat * steps) - sides if limits else np.zeros(0)
+    excess = matrix @ (flat * steps) - sides
 
     def broken(values: Floats) -> Floats:
         return np.maximum(np.where(above, values, 0.0), np.where(below, -values, 0.0))
 
-    tolerance = 1e-9 * (np.abs(matrix) @ (flat * steps) + np.abs(sides)) if limits else np.zeros(0)
-    for place in order:
-        if left < steps[place] * (1.0 - 1e-6) or flat[place] >= caps[place]:
-            continue
-        moved = excess + matrix[:, place] * steps[place]
-        if (broken(moved) <= np.maximum(broken(excess), tolerance)).all():
-            flat[place] += 1
-            left -= steps[place]
-            excess = moved
+    dust = 1e-9 * (np.abs(matrix) @ (flat * steps) + np.abs(sides))
+    unit = np.where(above & below, np.abs(matrix).max(axis=1, initial=0.0) * steps.max(), dust)
+    for tolerance in (dust, unit):  # an equation cannot hold to the cent: it may be off by one if money is left
+        for place in order:
+            if left < steps[place] * (1.0 - 1e-6) or flat[place] >= caps[place]:
+                continue
+            moved = excess + matrix[:, place] * steps[place]
+            if (broken(moved) <= np.maximum(broken(excess), tolerance)).all():
+                flat[place] += 1
+                left -= steps[place]
+                excess = moved
     units[:] = flat.reshape(units.shape)

@@ -71,10 +71,8 @@ class Solver:
     """One HiGHS, which starts each model from the basis that the last one of the same size ended with."""
 
     def __init__(self) -> None:
-        import highspy
-
-        self._highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]  # it has no types
-        for name, setting in (("output_flag", False), ("threads", 1), ("primal_feasibility_tolerance", FEASIBLE),
+        self._highs = _quiet_highs()
+        for name, setting in (("threads", 1), ("primal_feasibility_tolerance", FEASIBLE),
                               ("dual_feasibility_tolerance", FEASIBLE), ("small_matrix_value", SMALLEST),
                               ("mip_feasibility_tolerance", FEASIBLE), ("random_seed", 0)):
             self._highs.setOptionValue(name, setting)
@@ -127,6 +125,18 @@ class Solver:
         objective = float(model.cost @ values)
         return Answer("optimal", values, duals, objective,
                       objective if model.integer is None else float(info.mip_dual_bound))
+
+
+def _quiet_highs() -> Any:
+    """A HiGHS that prints nothing: the ordinary one prints its licence before it can be told not to."""
+    import highspy
+
+    class Quiet(highspy.Highs):
+        def __init__(self) -> None:
+            super(highspy.Highs, self).__init__()  # all but the callbacks, which print and are not used
+            self.setOptionValue("output_flag", False)
+
+    return Quiet()
 
 
 def _to_highs(model: Model) -> highspy.HighsLp:
