@@ -28,7 +28,7 @@ GAP, INTEGER_GAP = 1e-6, 1e-3
 """Gaps to stop at: of concave curves, and where channels are chosen or curves are S-shaped."""
 HALF = 0.5
 """Share of the gap that solving may use up; the rest is for rounding."""
-FINE = 1e-8
+FINE = 1e-10
 """Budgets of a plan on curves alone are whole multiples of this share of the total."""
 KEPT = 1e-6
 """Breach of a limit, relative to its parts, up to which a plan counts as keeping it."""

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from omnisim.errors import Fault, UsageError
-from omnisim.optimise.chains import allocate_budget
+from omnisim.optimise.choices import solve_choices
 from omnisim.optimise.elastic import explain
-from omnisim.optimise.integers import solve_integers
+from omnisim.optimise.integers import fix_choices
 from omnisim.optimise.problem import TOTAL, Problem, Units, normalise, row_scale
-from omnisim.optimise.programme import Programmed, solve_programme
+from omnisim.optimise.programme import Programmed, solve_continuous
 from omnisim.optimise.solver import Solver
+from omnisim.optimise.watchdog import WatchedSolver
 from omnisim.response import HILL, Floats
 
+SEGMENTS, LARGE = 10, 40_000
+"""Columns of a linear programme by cell, and how many take about half a second: beyond, a process of its own solves."""
 TARGET_ROUNDS = 60
 """Budgets tried for the least spend; about five are used."""
 
@@ -80,31 +84,20 @@ def solve(problem: Problem, gap: float, deadline: float, currency: str = "CNY") 
     if (curves.floor > curves.cap * (1.0 + 1e-12)).any() or \
             (problem.is_plain and float(curves.floor.sum()) > problem.budget * (1.0 + 1e-12)):
         raise explain(problem, currency)
-    if problem.is_plain:
-        return _solve_exactly(problem, gap)
     normal, units = normalise(problem)
     if not problem.has_integers:
-        plan = solve_programme(normal, gap, deadline, Solver())
+        large = not problem.is_plain and SEGMENTS * problem.worth.size > LARGE
+        with WatchedSolver() if large else nullcontext(Solver()) as solver:
+            plan = solve_continuous(normal, gap, deadline, solver)
         if plan is None:
             raise explain(problem, currency)
         return _restore(plan, problem, units)
-    chosen = solve_integers(normal, gap, deadline, Solver())
+    with WatchedSolver() as watched:
+        chosen = solve_choices(normal, gap, deadline, watched)
     if chosen is None:
         raise explain(problem, currency)
-    from omnisim.optimise.integers import fix_choices
-
     fixed = fix_choices(problem, chosen.is_open, chosen.is_core)
     return replace(_restore(chosen.plan, fixed, units), opened=chosen.is_open.astype(float), method="integer")
-
-
-def _solve_exactly(problem: Problem, gap: float) -> Solution:
-    normal, units = normalise(problem)
-    curves = normal.curves
-    spend, objective, bound, price = allocate_budget(normal.weighted, normal.charge, normal.budget, curves.floor,
-                                                     curves.cap, gap, 1.0)
-    price *= units.value / units.money
-    return Solution(spend[:, :problem.plan_periods] * units.money, objective * units.value, bound * units.value,
-                    np.array([price]), problem)
 
 
 def _restore(plan: Programmed, problem: Problem, units: Units) -> Solution:
@@ -112,7 +105,7 @@ def _restore(plan: Programmed, problem: Problem, units: Units) -> Solution:
     scales = np.array([row_scale(limit, units) for limit in problem.limits])
     return Solution(plan.spend[:, :problem.plan_periods] * units.money, plan.objective * units.value,
                     plan.bound * units.value, plan.prices * units.value / scales, problem, grid=plan.grid,
-                    method="linear")
+                    method="exact" if plan.grid is None else "linear")
 
 
 def least_spend(problem: Problem, target: float, gap: float, deadline: float, currency: str) -> Solution:

@@ -93,9 +93,10 @@ def read_curves(records: Records, periods: int | None, name: str = "curves") -> 
     draws = sorted({row.draw for row in rows})
     placed = _place(reading, rows, channels, count, draws)
     reading.check()
-    worths = {worth: np.array([next(row.worths[worth] for row in rows if row.channel == channel)
-                               for channel in channels]) for worth in WORTHS if worth in reading.columns}
-    places = tuple(next(row.record.place for row in rows if row.channel == channel) for channel in channels)
+    first = _first_rows(rows)
+    worths = {worth: np.array([first[channel].worths[worth] for channel in channels])
+              for worth in WORTHS if worth in reading.columns}
+    places = tuple(first[channel].record.place for channel in channels)
     return CurveTable(channels, tuple(_arrays(placed[draw]) for draw in draws), worths, places)
 
 
@@ -143,6 +144,11 @@ def _read_row(reading: Reading, record: Record) -> _Row | None:
                 carry_in, int(draw), worths)
 
 
+def _first_rows(rows: list[_Row]) -> dict[str, _Row]:
+    """The first row of each channel."""
+    return {row.channel: row for row in reversed(rows)}
+
+
 def _place(reading: Reading, rows: list[_Row], channels: tuple[str, ...], periods: int,
            draws: list[int]) -> dict[int, list[list[_Row]]]:
     """The row that holds for each draw, channel and period; what is missing, double or at odds is a fault."""
@@ -158,7 +164,7 @@ def _place(reading: Reading, rows: list[_Row], channels: tuple[str, ...], period
                               "Keep one of the rows.")
             else:
                 found[row.draw, row.channel, period] = row
-    first = {channel: next(row for row in rows if row.channel == channel) for channel in channels}
+    first = _first_rows(rows)
     lasting: dict[tuple[int, str], float] = {}
     for row in rows:
         start = first[row.channel]

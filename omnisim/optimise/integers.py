@@ -1,82 +1,18 @@
-"""Channels that are opened or chosen: integer variables over tangents for the bound, the exact plan with them fixed."""
+"""Choices as integer variables: which channels are opened and which are core, over tangents of the curves."""
 
 from __future__ import annotations
 
-import math
-import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from omnisim.optimise.problem import Limit, Problem
-from omnisim.optimise.programme import Programmed, assemble, first_grid, refine, solve_programme, stock_range, tangents
-from omnisim.optimise.solver import Answer, Solver
-from omnisim.response import Floats, carry, respond
+from omnisim.optimise.programme import assemble, stock_range, tangents
+from omnisim.optimise.solver import Answer, Solves
+from omnisim.response import Floats, respond
 
 Bools = NDArray[np.bool_]
-FINE = 15_000
-"""Grid points to start with, over all channels and periods."""
-ROUNDS = 12
-"""Programmes solved at most; two or three are used."""
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """A plan with its choices."""
-
-    plan: Programmed
-    is_open: Bools
-    is_core: Bools
-    problem: Problem
-    """the problem with the choices fixed"""
-    proven: bool
-
-
-def solve_integers(problem: Problem, gap: float, deadline: float, solver: Solver) -> Chosen | None:
-    """The best plan with opening costs and core channels; None where no plan keeps the limits.
-
-    Parameters
-    ----------
-    problem : Problem  normalised, concave
-    gap : float  relative to the bound
-    deadline : float [second]  on the monotonic clock
-
-    Notes
-    -----
-    Tangents bring at least what the curves bring, so the mixed-integer programme over them bounds every plan. With its
-    choices fixed the rest is linear and solved exactly; the tangents are refined around that plan until both meet.
-    """
-    points = int(np.clip(FINE // problem.worth.size, 12, 40))  # other choices lead to stocks far from the first ones
-    grid, bound, best = first_grid(problem, np.geomspace(0.2, 6.0, points)), math.inf, None
-    seen: dict[bytes, tuple[Programmed, Problem] | None] = {}
-    for _ in range(ROUNDS):
-        answer, spend, is_open, is_core = _solve_tangents(problem, grid, 0.3 * gap, deadline, solver)
-        if answer.status == "infeasible":
-            return None
-        bound = min(bound, answer.bound)
-        if not len(answer.values):
-            break
-        key = is_open.tobytes() + is_core.tobytes()
-        if key not in seen:
-            fixed = fix_choices(problem, is_open, is_core)
-            plan = solve_programme(fixed, 0.1 * gap, deadline, Solver())
-            seen[key] = None if plan is None else (plan, fixed)
-        found = seen[key]
-        paid = float((problem.opening_cost * is_open).sum() * _opening_weight(problem))
-        if found and (best is None or found[0].objective - paid > best[0]):
-            best = found[0].objective - paid, found, is_open, is_core
-        if (best and bound - best[0] <= gap * abs(bound)) or time.monotonic() > deadline:
-            break
-        lasting = problem.curves.carryover, problem.curves.carry_in
-        planned = np.asarray(carry(found[0].spend if found else spend, *lasting))
-        near = refine(problem, planned, np.asarray(carry(spend, *lasting)), 0.1)
-        grid = np.sort(np.concatenate([grid, near[:, :, 1:-1]], axis=2), axis=2)  # what was learnt of other choices
-    if best is None:
-        return None
-    value, (plan, fixed), is_open, is_core = best
-    return Chosen(replace(plan, objective=value, bound=max(bound, value)), is_open, is_core, fixed,
-                  bound - value <= gap * abs(bound))
 
 
 def _least_replies(problem: Problem) -> Floats:
@@ -85,14 +21,18 @@ def _least_replies(problem: Problem) -> Floats:
     return np.asarray(respond(curves.form, curves.scale, curves.half, curves.shape, stock_range(problem)[0]))
 
 
-def _opening_weight(problem: Problem) -> float:
+def opening_weight(problem: Problem) -> float:
     """What a unit of opening cost takes from the objective."""
     return float(problem.charge[0, 0])
 
 
-def _solve_tangents(problem: Problem, grid: Floats, gap: float, deadline: float, solver: Solver
+def solve_tangents(problem: Problem, grid: Floats, gap: float, deadline: float, solver: Solves
                     ) -> tuple[Answer, Floats, Bools, Bools]:
-    """The mixed-integer programme over tangents: its answer, spend, open and core channels."""
+    """The mixed-integer programme over tangents, whose bound holds for every plan: answer, spend, open, core channels.
+
+    Tangents bring more than nothing at the least stock where a curve starts upright. A closed channel must not be given
+    that, so it hangs on the channel's being open.
+    """
     pieces = tangents(problem, grid)
     costly = np.flatnonzero(problem.opening_cost > 0.0)
     true_base = pieces.base.copy()
@@ -102,9 +42,9 @@ def _solve_tangents(problem: Problem, grid: Floats, gap: float, deadline: float,
     most = np.minimum(problem.curves.cap.sum(axis=1), problem.budget)
     can_close = (problem.opening_cost > 0.0) & (problem.curves.floor.sum(axis=1) == 0.0)
     is_open = np.ones(n, bool)
-    excess = (pieces.base - true_base)[costly]  # of tangents at the least stock; a closed channel has none
+    excess = (pieces.base - true_base)[costly]
     gain = np.zeros(len(costly)) if at.replies is not None else (problem.worth[costly] * excess).sum(axis=1)
-    opened = frame.add_columns(gain - problem.opening_cost[costly] * _opening_weight(problem),
+    opened = frame.add_columns(gain - problem.opening_cost[costly] * opening_weight(problem),
                                np.where(can_close[costly], 0.0, 1.0), 1.0, integer=True)
     if at.served is not None:
         frame.add_entries(at.served[costly], opened[:, None], -excess)

@@ -15,8 +15,9 @@ import numpy as np
 
 from omnisim.optimise.assembly import Assembly
 from omnisim.optimise.chains import allocate_budget, best_spend
-from omnisim.optimise.problem import TOTAL, Ints, Problem
-from omnisim.optimise.solver import Answer, Solver
+from omnisim.optimise.curves import CurveArrays
+from omnisim.optimise.problem import Ints, Problem
+from omnisim.optimise.solver import Answer, Solves
 from omnisim.response import Floats, carry, respond, slopes
 
 FIRST_GRID = np.array([0.25, 0.6, 0.85, 1.0, 1.2, 1.7, 4.0])
@@ -123,11 +124,8 @@ def assemble(problem: Problem, pieces: Segments) -> tuple[Assembly, Layout]:
     return frame, Layout(spend, segment, replies, served, np.array(places, np.int64))
 
 
-def lagrange_bound(problem: Problem, prices: Floats, spend: Floats) -> float:
-    """What no plan can exceed, by the prices of the limits; `spend` is filled with the plan they lead to.
-
-    A price of the wrong sign is none: it would bound nothing.
-    """
+def price_limits_in(problem: Problem, prices: Floats) -> tuple[CurveArrays, Floats, float]:
+    """Curves and charges with the limits priced into them, and Σ price · limit; one of the wrong sign counts as 0."""
     worth, charge = problem.worth.copy(), problem.charge.copy()
     planned, bound = problem.plan_periods, 0.0
     for price, limit in zip(prices, problem.limits, strict=True):
@@ -136,8 +134,13 @@ def lagrange_bound(problem: Problem, prices: Floats, spend: Floats) -> float:
         bound += price * limit.value
         charge[limit.cells // planned, limit.cells % planned] += price * limit.spend
         worth[limit.reply_cells // planned, limit.reply_cells % planned] -= price * limit.reply
-    weighted = problem.curves._replace(scale=problem.curves.scale * np.maximum(worth, 0.0))
-    return bound + float(best_spend(weighted, charge, problem.curves.floor, problem.curves.cap, spend))
+    return problem.curves._replace(scale=problem.curves.scale * np.maximum(worth, 0.0)), charge, bound
+
+
+def lagrange_bound(problem: Problem, prices: Floats, spend: Floats) -> float:
+    """What no plan can exceed, by the prices of the limits; `spend` is filled with the plan they lead to."""
+    curves, charge, bound = price_limits_in(problem, prices)
+    return bound + float(best_spend(curves, charge, curves.floor, curves.cap, spend))
 
 
 def served_value(problem: Problem, spend: Floats, answer: Answer, at: Layout) -> float:
@@ -157,8 +160,8 @@ class Programmed:
     bound: float
     prices: Floats
     """(limits,) rise of the objective by one more unit of each limit's value"""
-    grid: Floats
-    """the last grid, for solving again nearby"""
+    grid: Floats | None
+    """the last grid, for solving again nearby; None by the exact method"""
     rounds: int
 
 
@@ -192,7 +195,7 @@ def _sorted(least: Floats, most: Floats, points: Floats) -> Floats:
     return np.sort(np.concatenate([least[:, :, None], inside, most[:, :, None]], axis=2), axis=2)
 
 
-def solve_programme(problem: Problem, gap: float, deadline: float, solver: Solver, grid: Floats | None = None
+def solve_programme(problem: Problem, gap: float, deadline: float, solver: Solves, grid: Floats | None = None
                     ) -> Programmed | None:
     """The best plan within linear limits; None where no plan keeps them.
 
@@ -235,6 +238,13 @@ def solve_programme(problem: Problem, gap: float, deadline: float, solver: Solve
     return Programmed(best[1], best[0], bound, prices, grid, rounds)
 
 
-def total_price(problem: Problem, prices: Floats) -> float:
-    """Price of the total budget among the prices of all limits."""
-    return float(next(price for price, limit in zip(prices, problem.limits, strict=True) if limit.name == TOTAL))
+def solve_continuous(problem: Problem, gap: float, deadline: float, solver: Solves) -> Programmed | None:
+    """The best plan of a concave problem without integers, by the exact method where the budget is the only limit."""
+    if not problem.is_plain:
+        return solve_programme(problem, gap, deadline, solver)
+    curves = problem.curves
+    if float(curves.floor.sum()) > problem.budget * (1.0 + 1e-12):
+        return None
+    spend, objective, bound, price = allocate_budget(problem.weighted, problem.charge, problem.budget, curves.floor,
+                                                     curves.cap, gap, 1.0)
+    return Programmed(spend, objective, bound, np.array([price]), None, 0)

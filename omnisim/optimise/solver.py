@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,6 +68,14 @@ def columns(rows: NDArray[np.int64], places: NDArray[np.int64], values: Floats, 
     return start.astype(np.int32), rows[order].astype(np.int32), np.ascontiguousarray(values[order])
 
 
+class Solves(Protocol):
+    """Anything that solves models: a `Solver`, or one in a process of its own."""
+
+    def solve(self, model: Model, *, gap: float = 1e-9, deadline: float = math.inf, presolve: bool = True) -> Answer:
+        """The best values, or the best until the deadline [second, monotonic clock]."""
+        ...
+
+
 class Solver:
     """One HiGHS, which starts each model from the basis that the last one of the same size ended with."""
 
@@ -79,7 +88,8 @@ class Solver:
         self._basis: highspy.HighsBasis | None = None
         self._size = (0, 0)
 
-    def solve(self, model: Model, *, gap: float = 1e-9, deadline: float = math.inf, presolve: bool = True) -> Answer:
+    def solve(self, model: Model, *, gap: float = 1e-9, deadline: float = math.inf, presolve: bool = True,
+              improved: Callable[[Floats, float, float], None] | None = None) -> Answer:
         """The best values.
 
         Parameters
@@ -87,6 +97,7 @@ class Solver:
         model : Model
         gap : float  of integer models, relative to the objective
         deadline : float [second]  on the monotonic clock
+        improved : callable  told values, objective and bound of each better plan of an integer model on the way
 
         Raises
         ------
@@ -103,6 +114,8 @@ class Solver:
         highs.setOptionValue("presolve", "choose" if presolve else "off")
         highs.setOptionValue("mip_rel_gap", gap)
         highs.setOptionValue("time_limit", highs.getRunTime() + max(0.0, min(1e7, deadline - time.monotonic())))
+        if improved is not None and model.integer is not None:
+            _report_improvements(highs, improved)
         highs.run()
         status = highs.getModelStatus()
         info, found = highs.getInfo(), highs.getSolution()
@@ -125,6 +138,17 @@ class Solver:
         objective = float(model.cost @ values)
         return Answer("optimal", values, duals, objective,
                       objective if model.integer is None else float(info.mip_dual_bound))
+
+
+def _report_improvements(highs: Any, improved: Callable[[Floats, float, float], None]) -> None:
+    """Let HiGHS tell each better plan of an integer model."""
+    from highspy import cb
+
+    def tell(kind: Any, message: str, found: Any, answer: Any, about: Any) -> None:
+        improved(np.array(found.mip_solution), float(found.objective_function_value), float(found.mip_dual_bound))
+
+    highs.setCallback(tell, None)
+    highs.startCallback(cb.HighsCallbackType.kCallbackMipImprovingSolution)
 
 
 def _quiet_highs() -> Any:
