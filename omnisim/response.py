@@ -90,8 +90,9 @@ def inflection(form, half, shape):
 def inverse_slope(form, scale, half, shape, price):
     """Stock on the concave part at which the slope falls to a price > 0; 0 where it lies below the price everywhere.
 
-    Closed for power, exponential and hill curves of shape 1; other hill curves by Newton in ln stock, where ln slope
-    is concave, inside a bracket.
+    Closed for power, exponential and hill curves of shape 1. The log slope of other hill curves is concave in
+    v = ln(stock / half) and lies below ln(scale · shape / half) − (shape + 1) · v: Newton's steps from where that line
+    meets the price come down on the stock from above and never pass it.
     """
     steep = scale / (half * price)  # the slope at 0 of shape 1, in units of the price
     if form == EXPONENTIAL:
@@ -102,28 +103,25 @@ def inverse_slope(form, scale, half, shape, price):
         return half * (shape * steep) ** (1.0 / (1.0 - shape))
     if shape == 1.0:
         return half * (math.sqrt(steep) - 1.0) if steep > 1.0 else 0.0
-    low = inflection(form, half, shape)
-    if low > 0.0 and slope(form, scale, half, shape, low) <= price:
-        return 0.0
-    # slope ≤ scale · shape / (4 stock), and ≤ scale · shape · half^shape / stock^(shape + 1)
-    high = max(half, 0.25 * shape * scale / price)
-    tail = half * (shape * steep) ** (1.0 / (1.0 + shape))
-    low, high = max(low, 0.0), max(low, min(high, tail) if tail > half else high)
-    stock = max(low, min(tail, high))
+    level = math.log(shape * steep)
+    bend = -math.inf
+    if shape > 1.0:
+        power = (shape - 1.0) / (shape + 1.0)
+        bend = math.log(power) / shape
+        if level + (shape - 1.0) * bend <= 2.0 * math.log1p(power):
+            return 0.0
+    v = level / (shape + 1.0)
     for _ in range(ROUNDS):
-        gap = math.log(slope(form, scale, half, shape, stock) / price)
-        if gap > 0.0:
-            low = stock
-        else:
-            high = stock
-        lean = slope_elasticity(form, half, shape, stock)
-        step = stock * math.exp(max(-40.0, min(40.0, -gap / lean))) if lean < 0.0 else low
-        if abs(gap) < 1e-15 or high - low <= 1e-15 * high:
+        power = math.exp(-shape * abs(v))  # z or 1 / z, whichever is below 1
+        excess = level + (shape - 1.0) * v - 2.0 * (max(shape * v, 0.0) + math.log1p(power))
+        lean = (shape if v < 0.0 else -shape) * (1.0 - power) / (1.0 + power) - 1.0
+        if lean >= 0.0 or excess >= 0.0:  # at the inflection, or there but for rounding
             break
-        if not low < step < high:
-            step = math.sqrt(low * high) if low > 0.0 else 0.5 * high
-        stock = step
-    return stock
+        step = excess / lean
+        v = max(v - step, bend)
+        if step <= 1e-15 * (1.0 + abs(v)):
+            break
+    return half * math.exp(v)
 
 
 @kernel
