@@ -322,6 +322,8 @@ def allocate(file: Annotated[Path | None, typer.Argument(metavar="[FILE]")] = No
              max_core: Annotated[int | None, typer.Option("--max-core", help="Core channels at most.")] = None,
              gap: Annotated[float | None, typer.Option("--gap", help="How close to the best, relative.")] = None,
              time_limit: Annotated[float, typer.Option("--time-limit", metavar="SECONDS")] = 60.0,
+             risk: Annotated[float, typer.Option("--risk", metavar="SHARE", help="With draws: the worst share of them "
+                                                 "whose mean counts.")] = 1.0,
              frontier: Annotated[int, typer.Option("--frontier", metavar="N", help="Other budgets to plan for.")] = 0,
              sets: Sets = None, as_json: Json = False, out: Out = None) -> Job:
     """Plan the budget by channel and period, with a proof; write the plan with --out."""
@@ -336,7 +338,7 @@ def allocate(file: Annotated[Path | None, typer.Argument(metavar="[FILE]")] = No
         with progress_bar("allocate") as progress, located(file):
             plan = door.allocate(scenario, curves=curves, budget=budget, periods=periods, objective=objective,
                                  target=target, limits=limits, max_core=max_core, gap=gap, time_limit=time_limit,
-                                 frontier=frontier, progress=progress)
+                                 frontier=frontier, risk=risk, progress=progress)
         if out is not None:
             plan.save(out)
         return budget_answer(plan, out)

@@ -208,7 +208,8 @@ def allocate(scenario: Scenario | None = None, *, curves: pd.DataFrame | str | P
              target: float | None = None, limits: Mapping[str, object] | pd.DataFrame | str | Path | None = None,
              max_core: int | None = None, today: Plan | Mapping[str, float | Sequence[float]] | None = None,
              gap: float | None = None, time_limit: float = 60.0, frontier: int | Sequence[float] = 0,
-             carry_out: bool | None = None, discount: float = 0.0, progress: Progress | None = None) -> BudgetPlan:
+             carry_out: bool | None = None, discount: float = 0.0, risk: float = 1.0,
+             progress: Progress | None = None) -> BudgetPlan:
     """The best budget by channel and period, with a proof.
 
     Parameters
@@ -230,6 +231,8 @@ def allocate(scenario: Scenario | None = None, *, curves: pd.DataFrame | str | P
     frontier : int, or budgets  how many other budgets to solve for, from a fifth to twice this one
     carry_out : bool  whether response after the last period counts; with a scenario it does
     discount : float [share/period]  for present_value
+    risk : float  with draws, the share of the worst of them whose mean is maximised (CVaR); 1 for the mean of all
+    progress : callable  told the budgets of the frontier done and to do
 
     Raises
     ------
@@ -250,7 +253,7 @@ def allocate(scenario: Scenario | None = None, *, curves: pd.DataFrame | str | P
     if scenario is not None:
         _check_scenario(scenario)
     wish = Wish(curves, budget, periods, objective, target, limits, max_core, today, gap, time_limit, frontier,
-                carry_out, discount)
+                carry_out, discount, risk)
     return plan_budget(scenario, wish, progress)
 
 

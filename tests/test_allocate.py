@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 import warnings
 from itertools import product
 from pathlib import Path
@@ -381,3 +382,58 @@ def test_pictures_can_be_drawn() -> None:
             assert to_png(axes).startswith(b"\x89PNG")
     with pytest.raises(om.UsageError, match="frontier"):
         om.allocate(curves=T3, budget=5000, periods=1).plot.frontier()
+
+
+def with_draws(n: int, count: int, seed: int) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    base = random_curves(n, seed)
+    parts = [base.assign(draw=d, scale=base["scale"] * np.exp(0.4 * rng.standard_normal(n)),
+                         half=base["half"] * np.exp(0.3 * rng.standard_normal(n)),
+                         carryover=np.clip(base["carryover"] + 0.1 * rng.standard_normal(n), 0, 0.9))
+             for d in range(count)]
+    return pd.concat(parts, ignore_index=True)
+
+
+def test_risk_is_the_mean_of_the_worst_draws() -> None:
+    curves = with_draws(6, 60, 3)
+    plans = {share: om.allocate(curves=curves, budget=1e6, periods=4, risk=share, gap=1e-4)
+             for share in (1.0, 0.2, 0.05)}
+    for share, plan in plans.items():
+        assert plan.outcomes is not None and plan.gap <= 1e-4
+        worst = np.sort(plan.outcomes["objective"])[:round(share * 60)].mean()
+        assert plan.objective == pytest.approx(worst, rel=1e-9)
+        for other in plans.values():  # each is best at its own
+            assert np.sort(other.outcomes["objective"])[:round(share * 60)].mean() <= plan.bound * (1 + 1e-12)
+    assert plans[0.05].objective < plans[0.2].objective < plans[1.0].objective
+
+
+def test_one_draw_repeated_is_the_plan_without_draws() -> None:
+    one = random_curves(4, 9)
+    curves = pd.concat([one.assign(draw=d) for d in range(5)], ignore_index=True)
+    plain = om.allocate(curves=one, budget=1e6, periods=3, gap=1e-9)
+    for share in (1.0, 0.3):
+        plan = om.allocate(curves=curves, budget=1e6, periods=3, risk=share, gap=1e-6)
+        assert plan.objective == pytest.approx(plain.objective, rel=1e-6)
+    np.testing.assert_allclose(plan.table["marginal"], plain.table["marginal"], rtol=5e-2)
+
+
+def test_draws_with_linear_limits() -> None:
+    limits = {"groups": [{"name": "g", "channels": ["c0", "c1"], "low": 0.5, "high": 0.5}], "ramp": 0.2}
+    plan = om.allocate(curves=with_draws(5, 30, 4), budget=1e6, periods=4, risk=0.2, limits=limits)
+    assert plan.gap <= 1e-3
+    assert plan.spend[:2].sum() == pytest.approx(0.5 * plan.spend.sum(), rel=1e-6)
+    with pytest.raises(om.UsageError, match="cannot be planned together with opening costs"):
+        om.allocate(curves=with_draws(5, 30, 4), budget=1e6, periods=4, max_core=1)
+
+
+def test_a_time_limit_holds() -> None:
+    n = 40
+    limits = {"channels": {f"c{k}": {"opening_cost": 20_000.0} for k in range(n)},
+              "groups": [{"name": f"g{k}", "channels": [f"c{j}" for j in range(k, n, 7)], "low": 0.1}
+                         for k in range(7)],
+              "max_core": 3, "core_share": 0.05}
+    start = time.monotonic()
+    plan = om.allocate(curves=random_curves(n, 2), budget=1e6, periods=12, limits=limits, gap=1e-9, time_limit=3.0)
+    assert time.monotonic() - start <= 4.0
+    assert plan.objective <= plan.bound and not plan.is_proven
+    assert plan.warnings and "longer time limit" in str(plan.warnings[0])

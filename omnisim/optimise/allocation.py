@@ -15,8 +15,8 @@ from omnisim.optimise.budget import Solution, least_spend, solve
 from omnisim.optimise.budget_plan import BudgetPlan
 from omnisim.optimise.curve_table import CurveTable
 from omnisim.optimise.prepare import Request, check_request, prepare
-from omnisim.optimise.prices import marginals
 from omnisim.optimise.problem import TOTAL, Ints, Problem
+from omnisim.optimise.risk import Risk, stack_draws
 from omnisim.optimise.rounding import round_plan
 from omnisim.response import Floats
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Progress = Callable[[int, int], None]
-GAP, INTEGER_GAP = 1e-6, 1e-3
-"""Gaps to stop at: of concave curves, and where channels are chosen or curves are S-shaped."""
+GAP, ROUGH_GAP = 1e-6, 1e-3
+"""Gaps to stop at: of concave curves, and with draws, chosen channels or S-shaped curves."""
 HALF = 0.5
 """Share of the gap that solving may use up; the rest is for rounding."""
 FINE = 1e-10
@@ -46,6 +46,7 @@ class Effort:
     first_days : tuple of int [day]  of the periods
     cents : bool  whether money is whole cents a day (with a scenario), not a fine share of the budget
     currency : str
+    risk : float  share of the draws that count, the worst; 1 for the mean of all
     """
 
     gap: float | None = None
@@ -54,6 +55,7 @@ class Effort:
     first_days: tuple[int, ...] = (0,)
     cents: bool = False
     currency: str = "CNY"
+    risk: float = 1.0
 
 
 def allocate_table(table: CurveTable, request: Request, effort: Effort, progress: Progress | None = None) -> BudgetPlan:
@@ -70,12 +72,17 @@ def allocate_table(table: CurveTable, request: Request, effort: Effort, progress
     if is_spend:
         request = replace(request, budget=_first_guess(table, request))
     problem = prepare(table, request)
-    gap = effort.gap or (GAP if table.is_concave and not problem.has_integers else INTEGER_GAP)
+    risk = None
+    if len(table.draws) > 1:
+        risk = Risk(stack_draws(table.draws, problem.shape[1]), effort.risk)
+    is_easy = table.is_concave and not problem.has_integers and risk is None
+    gap = effort.gap or (GAP if is_easy else ROUGH_GAP)
     if is_spend:
-        found = least_spend(problem, float(request.target or 0.0), gap, deadline, effort.currency)
+        found = least_spend(problem, float(request.target or 0.0), gap, deadline, effort.currency, risk)
         request = replace(request, budget=found.problem.budget)
     else:
-        found = solve(problem, HALF * gap, deadline, effort.currency)
+        starts = [] if request.today is None else [_padded(problem, request.today)]
+        found = solve(problem, HALF * gap, deadline, effort.currency, risk, starts)
     unit = 0.01 * request.days if effort.cents else np.full(len(request.days), FINE * request.budget)
     spend, units = round_plan(found.problem, found.spend, unit)
     plan = BudgetPlan(found, spend, _objective(found, spend, request), request.objective, request.budget,
@@ -88,7 +95,7 @@ def allocate_table(table: CurveTable, request: Request, effort: Effort, progress
                        "to be that close to the best", "Give it a longer time limit, or a larger gap.")
         plan = replace(plan, warnings=(beware,))
     if len(effort.budgets):
-        plan = replace(plan, frontier=trace_frontier(problem, effort.budgets, gap, deadline, effort.currency, progress))
+        plan = replace(plan, frontier=trace_frontier(problem, effort, gap, deadline, risk, progress))
     return plan
 
 
@@ -96,13 +103,19 @@ def _objective(found: Solution, spend: Floats, request: Request) -> float:
     """The objective of the plan as rounded."""
     if request.objective == "spend":
         return float(spend.sum())
-    problem, whole = found.problem, np.zeros(found.problem.shape)
-    whole[:, :spend.shape[1]] = spend
+    problem, whole = found.problem, _padded(found.problem, spend)
     if any((limit.reply > 0.0).any() and limit.sense != ">=" for limit in problem.limits):
         # less is counted than the curves would bring: what rounding moved is taken from the curves
-        return found.objective + problem.value(whole) - problem.value(found.whole)
+        return found.objective + found.value(whole) - found.value(found.whole)
     paid = request.budget - problem.budget if found.opened is not None else 0.0
-    return problem.value(whole) - paid * float(problem.charge[0, 0])
+    return found.value(whole) - paid * float(problem.charge[0, 0])
+
+
+def _padded(problem: Problem, spend: Floats) -> Floats:
+    """A spend with the periods after the plan, in which nothing is spent."""
+    whole = np.zeros(problem.shape)
+    whole[:, :spend.shape[1]] = spend
+    return whole
 
 
 def _to_cents(spend: Floats) -> Ints:
@@ -124,15 +137,14 @@ def _first_guess(table: CurveTable, request: Request) -> float:
 def _beside_today(plan: BudgetPlan, problem: Problem, request: Request, cent: Floats | None) -> BudgetPlan:
     """The plan with today's beside it; today's in its place where that is better and keeps the limits."""
     assert request.today is not None
-    whole = np.zeros(problem.shape)
-    whole[:, :problem.plan_periods] = request.today
+    whole, value = _padded(problem, request.today), plan.solution.value
     if request.objective == "spend":
         worth = float(request.today.sum())
-        reaches = problem.value(whole) >= float(request.target or 0.0)
+        reaches = value(whole) >= float(request.target or 0.0)
         note = f"today's plan spends {worth:,.2f} and {'reaches' if reaches else 'misses'} the target"
         return replace(plan, today=request.today, today_objective=worth, notes=(*plan.notes, note))
     used = request.today.sum(axis=1) > 0.0
-    worth = problem.value(whole) - float((problem.opening_cost * used).sum()) * float(problem.charge[0, 0])
+    worth = value(whole) - float((problem.opening_cost * used).sum()) * float(problem.charge[0, 0])
     broken = broken_limits(problem, request.today)
     plan = replace(plan, today=request.today, today_objective=worth)
     if broken:
@@ -149,9 +161,7 @@ def _beside_today(plan: BudgetPlan, problem: Problem, request: Request, cent: Fl
 def broken_limits(problem: Problem, spend: Floats) -> list[str]:
     """Names of the bounds and limits that a plan breaks."""
     planned, curves = problem.plan_periods, problem.curves
-    whole = np.zeros(problem.shape)
-    whole[:, :planned] = spend
-    replies = problem.replies(whole)[:, :planned].ravel()
+    replies = problem.replies(_padded(problem, spend))[:, :planned].ravel()
     hair = KEPT * problem.budget / spend.size
     found = list(dict.fromkeys([*problem.floor_names[spend < curves.floor[:, :planned] - hair],
                                 *problem.cap_names[spend > curves.cap[:, :planned] + hair]]))
@@ -174,9 +184,7 @@ def _explain_unspent(plan: BudgetPlan) -> list[str]:
         return []
     left = f"{plan.unspent:,.2f} of the budget stays unspent"
     room = plan.spend < problem.curves.cap[:, :planned] * (1.0 - 1e-9)
-    whole = np.zeros(problem.shape)
-    whole[:, :planned] = plan.spend
-    gain = marginals(problem, whole)[:, :planned]
+    gain = plan.solution.marginals(_padded(problem, plan.spend))[:, :planned]
     if not room.any():
         names = list(dict.fromkeys(name for name in problem.cap_names.ravel() if name))
         return [f"{left}: every channel is at its cap ({', '.join(names[:4])})"]
@@ -189,8 +197,8 @@ def _explain_unspent(plan: BudgetPlan) -> list[str]:
     return [f"{left}: it would bring nothing"]
 
 
-def trace_frontier(problem: Problem, budgets: Sequence[float], gap: float, deadline: float, currency: str,
-                   progress: Progress | None = None) -> pd.DataFrame:
+def trace_frontier(problem: Problem, effort: Effort, gap: float, deadline: float, risk: Risk | None,
+                   progress: Progress | None) -> pd.DataFrame:
     """What each of several budgets brings at best: budget, objective, bound, gap, price (of one more unit of budget).
 
     Budgets that the other limits do not allow have no objective (null), nor have those after the deadline.
@@ -198,11 +206,12 @@ def trace_frontier(problem: Problem, budgets: Sequence[float], gap: float, deadl
     import pandas as pd
 
     rows = []
-    for done, budget in enumerate(budgets):
+    for done, budget in enumerate(effort.budgets):
         row = {"budget": float(budget), "objective": math.nan, "bound": math.nan, "gap": math.nan, "price": math.nan}
         if time.monotonic() < deadline:
             try:
-                found = solve(problem.with_budget(float(budget)), max(gap, 1e-6), deadline, currency)
+                found = solve(problem.with_budget(float(budget)), max(gap, 1e-6), deadline,
+                              effort.currency, risk)
                 price = next(p for p, limit in zip(found.prices, found.problem.limits, strict=True)
                              if limit.name == TOTAL)
                 row |= {"objective": found.objective, "bound": found.bound, "gap": found.gap, "price": float(price)}
@@ -210,5 +219,5 @@ def trace_frontier(problem: Problem, budgets: Sequence[float], gap: float, deadl
                 pass
         rows.append(row)
         if progress is not None:
-            progress(done + 1, len(budgets))
+            progress(done + 1, len(effort.budgets))
     return pd.DataFrame(rows)

@@ -14,7 +14,7 @@ import numpy as np
 
 from omnisim.errors import Fault
 from omnisim.optimise.budget import Solution
-from omnisim.optimise.prices import WORDS, Price, marginals, price_limits
+from omnisim.optimise.prices import WORDS, Price, price_limits
 from omnisim.optimise.problem import TOTAL, Ints
 from omnisim.plan import Plan
 from omnisim.response import Floats
@@ -85,7 +85,7 @@ class BudgetPlan:
         """(bound − objective) / max(|bound|, gross response), of the plan as rounded."""
         distance = abs(self.bound - self.objective) if self._is_better(self.bound, self.objective) else 0.0
         gross = 0.0 if self.objective_name == "spend" else float(
-            (self.solution.problem.worth * self.solution.problem.replies(self._whole)).sum())
+            (self.solution.problem.worth * self.solution.replies(self._whole)).sum())
         return distance / (max(abs(self.bound), gross) or 1.0)
 
     @property
@@ -105,11 +105,10 @@ class BudgetPlan:
         import pandas as pd
 
         n, periods = self.spend.shape
-        problem = self.solution.problem
         return pd.DataFrame({
             "channel": np.repeat(np.array(self.channels, object), periods), "period": np.tile(np.arange(periods), n),
-            "budget": self.spend.ravel(), "response": problem.replies(self._whole)[:, :periods].ravel(),
-            "marginal": marginals(problem, self._whole)[:, :periods].ravel()})
+            "budget": self.spend.ravel(), "response": self.solution.replies(self._whole)[:, :periods].ravel(),
+            "marginal": self.solution.marginals(self._whole)[:, :periods].ravel()})
 
     @cached_property
     def shadow_prices(self) -> pd.DataFrame:
@@ -127,15 +126,25 @@ class BudgetPlan:
         """
         import pandas as pd
 
-        problem, planned = self.solution.problem, self.spend.shape[1]
-        response = problem.replies(self._whole)[:, :planned].sum(axis=1)
+        planned = self.spend.shape[1]
+        response = self.solution.replies(self._whole)[:, :planned].sum(axis=1)
         today = np.full(len(self.channels), math.nan) if self.today is None else self.today.sum(axis=1)
         before = np.full(len(self.channels), math.nan)
         if self.today is not None:
-            before = problem.replies(self._padded(self.today))[:, :planned].sum(axis=1)
+            before = self.solution.replies(self._padded(self.today))[:, :planned].sum(axis=1)
         budget = self.spend.sum(axis=1)
         return pd.DataFrame({"channel": self.channels, "today": today, "budget": budget, "change": budget - today,
                              "today_response": before, "response": response})
+
+    @property
+    def outcomes(self) -> pd.DataFrame | None:
+        """The objective on each draw of the curves: draw, objective; None for curves without draws."""
+        import pandas as pd
+
+        if self.solution.risk is None:
+            return None
+        values = self.solution.outcomes(self._whole)
+        return pd.DataFrame({"draw": np.arange(len(values)), "objective": values})
 
     @property
     def gain(self) -> float:

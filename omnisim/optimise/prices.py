@@ -9,11 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from omnisim.optimise.budget import Solution
-from omnisim.optimise.curves import marginal_response
-from omnisim.optimise.problem import TOTAL, Limit, Problem, normalise, row_scale
+from omnisim.optimise.problem import TOTAL, Limit, normalise, row_scale
 from omnisim.optimise.programme import assemble, chords
 from omnisim.optimise.solver import Solver
-from omnisim.response import Floats
 
 NUDGE = 1e-3
 """How far a normalised limit is moved to see its price on either side."""
@@ -37,11 +35,6 @@ class Price(NamedTuple):
     meaning: str
 
 
-def marginals(problem: Problem, whole: Floats) -> Floats:
-    """Derivative of the objective to each spend (n, periods), later periods included."""
-    return marginal_response(problem.weighted, whole) - problem.charge
-
-
 def price_limits(solution: Solution, objective: str, currency: str) -> list[Price]:
     """Prices of all limits and of the bounds that bind.
 
@@ -51,7 +44,9 @@ def price_limits(solution: Solution, objective: str, currency: str) -> list[Pric
     binds changes. With integer decisions they hold with these fixed.
     """
     problem = solution.problem
-    if solution.method == "exact":
+    if solution.method == "s-shaped":
+        sides = {}
+    elif solution.method == "exact":
         sides = {0: _sides_of_budget(solution)}
     else:
         sides = _sides_of_limits(solution)
@@ -82,7 +77,7 @@ def _sides_of_budget(solution: Solution) -> tuple[float, float]:
     """
     problem, price = solution.problem, float(solution.prices[0])
     planned, curves = problem.plan_periods, problem.curves
-    gain = marginals(problem, solution.whole)[:, :planned]
+    gain = solution.marginals(solution.whole)[:, :planned]
     hair = 1e-9 * problem.budget
     room = (solution.spend < curves.cap[:, :planned] - hair) | (problem.cap_names == TOTAL)
     spare = solution.spend > curves.floor[:, :planned] + hair
@@ -131,7 +126,7 @@ def _price_bounds(solution: Solution, objective: str, currency: str, suffix: str
     """
     problem = solution.problem
     planned, curves = problem.plan_periods, problem.curves
-    gain = marginals(problem, solution.whole)[:, :planned].copy()
+    gain = solution.marginals(solution.whole)[:, :planned].copy()
     for limit, price in zip(problem.limits, solution.prices, strict=True):
         gain.ravel()[limit.cells] -= price * limit.spend
     hair = 1e-9 * max(problem.budget, 1e-300)

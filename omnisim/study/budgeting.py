@@ -56,6 +56,7 @@ class Wish:
     frontier: int | Sequence[float] = 0
     carry_out: bool | None = None
     discount: float = 0.0
+    risk: float = 1.0
 
 
 def plan_budget(scenario: Scenario | None, wish: Wish, progress: Progress | None = None) -> BudgetPlan:
@@ -87,7 +88,7 @@ def plan_budget(scenario: Scenario | None, wish: Wish, progress: Progress | None
                       open_periods(scenario, days), today, wish.carry_out is not False, wish.discount)
     first = (0, *(int(day) for day in np.cumsum(days)[:-1]))
     return allocate_table(table, request, Effort(wish.gap, wish.time_limit, _budgets(wish, budget), first, True,
-                                                 scenario.currency), progress)
+                                                 scenario.currency, wish.risk), progress)
 
 
 def _plan_alone(wish: Wish, limits: Limits, name: str, progress: Progress | None) -> BudgetPlan:
@@ -112,7 +113,7 @@ def _plan_alone(wish: Wish, limits: Limits, name: str, progress: Progress | None
     request = Request(budget, days, cast(Objective, wish.objective or "response"), wish.target, limits, name, where,
                       today=today, carry_out=bool(wish.carry_out), discount=wish.discount)
     return allocate_table(table, request, Effort(wish.gap, wish.time_limit, _budgets(wish, budget),
-                                                 tuple(range(len(days)))), progress)
+                                                 tuple(range(len(days))), risk=wish.risk), progress)
 
 
 def records(source: Table, name: str) -> Records:
@@ -194,7 +195,7 @@ def _check(wish: Wish) -> None:
     for name, value, least, above, most in (
             ("budget", wish.budget, 0.0, True, 1e15), ("target", wish.target, 0.0, True, 1e300),
             ("gap", wish.gap, 0.0, True, 1.0), ("time_limit", wish.time_limit, 0.0, True, 1e7),
-            ("discount", wish.discount, 0.0, False, 10.0)):
+            ("discount", wish.discount, 0.0, False, 10.0), ("risk", wish.risk, 0.0, True, 1.0)):
         if value is not None:
             number(name, value, least, above=above, most=most)
     if not isinstance(wish.frontier, int):
