@@ -156,13 +156,13 @@ class _Climb:
     def _towards(self, spend: Floats, gains: Floats, weights: Floats) -> Floats | None:
         """Where curves like the weighted draws lead to; the bound by the same weights is noted."""
         problem = self.problem
-        slopes = tuple(np.asarray(part) for part in weigh_slopes(self.draws, problem.worth, spend, weights))
-        rise = slopes[0] - problem.charge
+        marginal, steep, bend = weigh_slopes(self.draws, problem.worth, spend, weights)
+        rise = np.asarray(marginal) - problem.charge
         reach, prices = _reach(problem, rise)
         found = float(weights @ gains) + reach - float((rise * spend).sum())
         if found < self.bound:
             self.bound, self.prices = found, prices
-        alike = _resemble(problem, self.draws, weights, spend, slopes)
+        alike = _resemble(problem, self.draws, weights, spend, (marginal, steep, bend))
         accuracy = 1e-8 / max(1.0, abs(alike.value(spend)))  # such curves may count from far below
         plan = solve_continuous(alike, accuracy, self.deadline, Solver())
         return None if plan is None else plan.spend
