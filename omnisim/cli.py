@@ -332,6 +332,9 @@ def allocate(file: Annotated[Path | None, typer.Argument(metavar="[FILE]")] = No
         from omnisim.optimise.budget_plan import KIND
         from omnisim.terminal import budget_answer
 
+        if file is None and curves is None:
+            raise UsageError(Fault("omnisim allocate", "usage", "", "needs a scenario FILE, or --curves TABLE",
+                                   "See omnisim allocate --help."))
         scenario = None if file is None else changed(door.load(file), sets or [])
         if out is not None:
             storage.claim_directory(out, KIND)

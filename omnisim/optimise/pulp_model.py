@@ -38,7 +38,8 @@ def to_pulp(solution: Solution) -> pulp.LpProblem:
               for t in range(periods)] for c in range(n)]
     served = [[model.add_variable(f"response_{names[c]}_{t}", 0.0) for t in range(periods)] for c in range(n)]
     worth = [(served[c][t], float(problem.worth[c, t])) for c in range(n) for t in range(periods)]
-    costs = [(spend[c][t], -float(problem.charge[c, t])) for c in range(n) for t in range(periods)]
+    costs = [(spend[c][t], -float(problem.charge[c, t])) for c in range(n) for t in range(periods)
+             if problem.charge[c, t]]
     model += pulp.LpAffineExpression([*worth, *costs]), "objective"
     least = np.asarray(carry(curves.floor, curves.carryover, curves.carry_in))
     for c in range(n):
@@ -53,7 +54,8 @@ def to_pulp(solution: Solution) -> pulp.LpProblem:
             model += served[c][t] <= float(pieces.base[c, t]) + rise, f"curve_{names[c]}_{t}"
             before = stocked
     for limit in problem.limits:
-        terms = [(spend[i // planned][i % planned], float(v)) for i, v in zip(limit.cells, limit.spend, strict=True)]
+        terms = [(spend[i // planned][i % planned], float(v)) for i, v in zip(limit.cells, limit.spend, strict=True)
+                 if v]
         terms += [(served[i // planned][i % planned], float(v))
                   for i, v in zip(limit.reply_cells, limit.reply, strict=True)]
         sense = {"<=": pulp.LpConstraintLE, ">=": pulp.LpConstraintGE, "==": pulp.LpConstraintEQ}[limit.sense]
