@@ -87,7 +87,7 @@ def slsqp(arrays: CurveArrays, unit: float) -> np.ndarray:
         warnings.simplefilter("ignore")
         found = minimize(both, start / unit, jac=True, method="SLSQP", bounds=[(1e-12, None)] * start.size,
                          constraints={"type": "eq", "fun": lambda x: x.sum() - BUDGET / unit,
-                                      "jac": lambda x: np.ones_like(x)}, options={"maxiter": 200, "ftol": 1e-9})
+                                      "jac": lambda x: np.ones_like(x)}, options={"maxiter": 100, "ftol": 1e-9})
     spend = np.maximum(found.x, 0).reshape(shape) * unit
     return spend * BUDGET / spend.sum()
 

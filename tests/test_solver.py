@@ -99,6 +99,15 @@ def test_ctrl_c_ends_a_solver_at_once() -> None:
     assert time.monotonic() - start <= 1.5 and child.returncode != 0
 
 
+def test_another_user_of_the_solver_with_other_threads_is_no_matter() -> None:
+    code = ("import sys; sys.path.insert(0, sys.argv[1]); import highspy; h = highspy.Highs();"
+            "h.setOptionValue('threads', 2);"
+            "h.passModel(highspy.HighsLp()); h.run(); from test_solver import *; print(Solver().solve(small()).status)")
+    done = subprocess.run([sys.executable, "-c", code, str(Path(__file__).parent)], check=True, capture_output=True,
+                          text=True)
+    assert done.stdout.split()[-1] == "optimal"
+
+
 def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
     Solver().solve(small(integer=True))
     with WatchedSolver() as watched:

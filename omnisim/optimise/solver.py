@@ -81,7 +81,8 @@ class Solver:
 
     def __init__(self) -> None:
         self._highs = _quiet_highs()
-        for name, setting in (("threads", 1), ("primal_feasibility_tolerance", FEASIBLE),
+        # no number of threads: the first one that anybody sets holds for the process, and another is an error
+        for name, setting in (("primal_feasibility_tolerance", FEASIBLE),
                               ("dual_feasibility_tolerance", FEASIBLE), ("small_matrix_value", SMALLEST),
                               ("mip_feasibility_tolerance", FEASIBLE), ("random_seed", 0)):
             self._highs.setOptionValue(name, setting)
