@@ -10,8 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from omnisim.door import calibrate, load, run, schema
-    from omnisim.errors import Fault, OmnisimError, ScenarioError, StorageError, UsageError
+    from omnisim.door import allocate, calibrate, load, run, schema
+    from omnisim.errors import Fault, InfeasibleError, OmnisimError, ScenarioError, StorageError, UsageError
+    from omnisim.optimise.budget_plan import BudgetPlan
     from omnisim.plan import Observation, Plan, Policy
     from omnisim.results import Result
     from omnisim.scenario.model import Scenario
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "BudgetPlan",
     "Fault",
+    "InfeasibleError",
     "Observation",
     "OmnisimError",
     "Plan",
@@ -30,6 +33,7 @@ __all__ = [
     "StorageError",
     "UsageError",
     "__version__",
+    "allocate",
     "calibrate",
     "load",
     "run",
@@ -37,15 +41,18 @@ __all__ = [
 ]
 
 _HOMES = {
+    "allocate": "door",
     "calibrate": "door",
     "load": "door",
     "run": "door",
     "schema": "door",
     "Fault": "errors",
+    "InfeasibleError": "errors",
     "OmnisimError": "errors",
     "ScenarioError": "errors",
     "StorageError": "errors",
     "UsageError": "errors",
+    "BudgetPlan": "optimise.budget_plan",
     "Observation": "plan",
     "Plan": "plan",
     "Policy": "plan",

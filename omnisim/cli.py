@@ -5,13 +5,14 @@ A verb's function only returns what is to be done; ``main`` does it, so every wa
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import platform
 import sys
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
@@ -39,6 +40,8 @@ Job: TypeAlias = Callable[[], Answer]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Directory for the results.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The luck of the run; the same seed gives the same bits.")]
+Sets = Annotated[list[str] | None, typer.Option("--set", metavar="PATH=VALUE",
+                                                help="Change one value; may be repeated.")]
 Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Processor threads; changes no result.")]
 
 app = typer.Typer(name="omnisim", add_completion=False, pretty_exceptions_enable=False)
@@ -214,8 +217,7 @@ def run(file: Annotated[Path, typer.Argument(metavar="FILE")], seed: Seed = 1,
         replications: Annotated[int, typer.Option("--replications", min=1, help="How many runs.")] = 1,
         lang: Annotated[Literal["en", "zh"] | None,
                         typer.Option("--lang", help="Language of summary, tables and plots.")] = None,
-        sets: Annotated[list[str] | None, typer.Option("--set", metavar="PATH=VALUE",
-                                                       help="Change one value; may be repeated.")] = None,
+        sets: Sets = None,
         plan: Annotated[Path | None, typer.Option("--plan", metavar="FILE", help="Budgets and stock to run.")] = None,
         policy: Annotated[str | None, typer.Option("--policy", metavar="NAME", help="Who decides.")] = None,
         threads: Threads = None, as_json: Json = False, out: Out = None) -> Job:
@@ -303,6 +305,61 @@ def print_fit(console: Console, fit: Fit) -> None:
     if fit.stances:
         print_frame(console, fit.elasticity_table, title="what an extra budget brings, if advertising works "
                     "less, as, or more than usual (margin above 1: it pays)")
+
+
+@app.command("allocate")
+def allocate(file: Annotated[Path | None, typer.Argument(metavar="[FILE]")] = None,
+             objective: Annotated[str | None, typer.Option(
+                 "--objective", metavar="NAME", help="response, profit, gmv, equity, awareness, loyalty, present_value "
+                 "or spend, the least that reaches --target.")] = None,
+             target: Annotated[float | None, typer.Option("--target", help="Response to reach (for spend).")] = None,
+             budget: Annotated[float | None, typer.Option("--budget", help="Total of all periods.")] = None,
+             periods: Annotated[int | None, typer.Option("--periods", help="How many periods to plan.")] = None,
+             curves: Annotated[Path | None, typer.Option("--curves", metavar="TABLE", help="Response curves: CSV or "
+                                                         "Excel.")] = None,
+             limits: Annotated[Path | None, typer.Option("--limits", metavar="TABLE", help="Limits of your own: limit, "
+                                                         "channel, period, coefficient, sense, value.")] = None,
+             max_core: Annotated[int | None, typer.Option("--max-core", help="Core channels at most.")] = None,
+             gap: Annotated[float | None, typer.Option("--gap", help="How close to the best, relative.")] = None,
+             time_limit: Annotated[float, typer.Option("--time-limit", metavar="SECONDS")] = 60.0,
+             risk: Annotated[float, typer.Option("--risk", metavar="SHARE", help="With draws: the worst share of them "
+                                                 "whose mean counts.")] = 1.0,
+             frontier: Annotated[int, typer.Option("--frontier", metavar="N", help="Other budgets to plan for.")] = 0,
+             sets: Sets = None, as_json: Json = False, out: Out = None) -> Job:
+    """Plan the budget by channel and period, with a proof; write the plan with --out."""
+    def job() -> Answer:
+        from omnisim import door, storage
+        from omnisim.optimise.budget_plan import KIND
+        from omnisim.terminal import budget_answer
+
+        if file is None and curves is None:
+            raise UsageError(Fault("omnisim allocate", "usage", "", "needs a scenario FILE, or --curves TABLE",
+                                   "See omnisim allocate --help."))
+        scenario = None if file is None else changed(door.load(file), sets or [])
+        if out is not None:
+            storage.claim_directory(out, KIND)
+        with progress_bar("allocate") as progress, located(file):
+            plan = door.allocate(scenario, curves=curves, budget=budget, periods=periods, objective=objective,
+                                 target=target, limits=limits, max_core=max_core, gap=gap, time_limit=time_limit,
+                                 frontier=frontier, risk=risk, progress=progress)
+        if out is not None:
+            plan.save(out)
+        return budget_answer(plan, out)
+    return job
+
+
+@contextlib.contextmanager
+def located(file: Path | None) -> Iterator[None]:
+    """Give faults that name a dotted path of a scenario file their place in it."""
+    try:
+        yield
+    except OmnisimError as error:
+        if file is None:
+            raise
+        from omnisim.scenario.load import read_scenario
+        from omnisim.scenario.validate import locate
+
+        raise type(error)(*(locate(fault, read_scenario(file)[1]) for fault in error.faults)) from error
 
 
 def changed(scenario: Scenario, sets: Sequence[str]) -> Scenario:

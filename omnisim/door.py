@@ -6,7 +6,7 @@ Names of policies are resolved here and nowhere else. Heavy imports are inside t
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from omnisim.books import Books
+    from omnisim.optimise.budget_plan import BudgetPlan
     from omnisim.plan import Plan, Policy
     from omnisim.results import Result
     from omnisim.scenario.model import Scenario
@@ -200,6 +201,60 @@ def calibrate(tables: Source | Iterable[Source], *, scenario: Scenario | None = 
 
     return fit(brand, scenario=scenario, elasticity=elasticity, seed=seed, threads=threads or available_threads(),
                repurchase=repurchase, progress=progress)
+
+
+def allocate(scenario: Scenario | None = None, *, curves: pd.DataFrame | str | Path | None = None,
+             budget: float | None = None, periods: int | None = None, objective: str | None = None,
+             target: float | None = None, limits: Mapping[str, object] | pd.DataFrame | str | Path | None = None,
+             max_core: int | None = None, today: Plan | Mapping[str, float | Sequence[float]] | None = None,
+             gap: float | None = None, time_limit: float = 60.0, frontier: int | Sequence[float] = 0,
+             carry_out: bool | None = None, discount: float = 0.0, risk: float = 1.0,
+             progress: Progress | None = None) -> BudgetPlan:
+    """The best budget by channel and period, with a proof.
+
+    Parameters
+    ----------
+    scenario : Scenario  its curves, limits and today's budgets; or none, with curves alone
+    curves : DataFrame, or path of a CSV or Excel table  channel, form (hill, power, exponential), scale, half, shape,
+        carryover (a period); optionally period, floor, cap, carry_in, draw, margin, equity, awareness, loyalty,
+        customers
+    budget : float [currency]  total of all periods; today's, or the scenario's limit, unless given
+    periods : int  how many; those of the scenario's horizon, or of the table, unless given
+    objective : str  response (curves alone), profit (with a scenario), gmv, equity, awareness, loyalty, present_value,
+        or spend: the least that reaches the target
+    target : float [response]  for the objective spend
+    limits : mapping as the scenario's `limits`, or table of rows limit, channel, period, coefficient, sense, value
+    max_core : int  most channels that get more than `limits.core_share` of the budget
+    today : Plan, or channel -> spend a period  the plan in force; the scenario's unless given
+    gap : float  to stop at, relative; 1e-6, or 1e-3 where channels are chosen or curves are S-shaped
+    time_limit : float [second]
+    frontier : int, or budgets  how many other budgets to solve for, from a fifth to twice this one
+    carry_out : bool  whether response after the last period counts; with a scenario it does
+    discount : float [share/period]  for present_value
+    risk : float  with draws, the share of the worst of them whose mean is maximised (CVaR); 1 for the mean of all
+    progress : callable  told the budgets of the frontier done and to do
+
+    Raises
+    ------
+    UsageError  for arguments, tables and limits that cannot be meant
+    InfeasibleError  for limits that contradict each other, naming them and the smallest change that helps
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import omnisim as om
+    >>> curves = pd.DataFrame({"channel": ["douyin", "taobao"], "form": "power", "scale": [5400.0, 18900.0],
+    ...                        "half": [1200.0, 3000.0], "shape": 0.5, "carryover": 0.0})
+    >>> om.allocate(curves=curves, budget=4200, periods=1).table["budget"].round(1).tolist()
+    [711.9, 3488.1]
+    """
+    from omnisim.study.budgeting import Wish, plan_budget
+
+    if scenario is not None:
+        _check_scenario(scenario)
+    wish = Wish(curves, budget, periods, objective, target, limits, max_core, today, gap, time_limit, frontier,
+                carry_out, discount, risk)
+    return plan_budget(scenario, wish, progress)
 
 
 def resolve(scenario: Scenario, plan: Choice | tuple[Choice, ...] | None,

@@ -66,6 +66,12 @@ class ScenarioError(UsageError):
     """A scenario file that cannot be accepted."""
 
 
+class InfeasibleError(OmnisimError):
+    """Limits that no plan can keep together, each line of the contradiction as a fault."""
+
+    exit_code = 3
+
+
 class StorageError(OmnisimError):
     """A file that cannot be read or written."""
 

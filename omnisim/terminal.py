@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
+    from omnisim.optimise.budget_plan import BudgetPlan
     from omnisim.results import Result
 
 PATIENCE = 0.7
@@ -97,6 +98,26 @@ def print_summary(console: Console, result: Result, out: Path | None) -> None:
     console.print(channels)
     if out is not None:
         console.print(f"→ {out}", markup=False)
+
+
+def budget_answer(plan: BudgetPlan, out: Path | None) -> Answer:
+    """What a budget plan has to say; exit code 4 where the gap asked for was not reached."""
+    record = {"objective": plan.objective, "bound": plan.bound, "gap": plan.gap, "objective_name": plan.objective_name,
+              "budget": plan.budget, "unspent": plan.unspent, "notes": list(plan.notes), "table": records(plan.table),
+              "shadow_prices": records(plan.shadow_prices), "comparison": records(plan.comparison),
+              "frontier": None if plan.frontier is None else records(plan.frontier),
+              "out": None if out is None else str(out)}
+
+    def show(console: Console) -> None:
+        for line in plan.lines():
+            console.print(line, markup=False)
+        print_frame(console, plan.comparison, title="budget by channel, all periods")
+        print_frame(console, plan.shadow_prices[["limit", "price", "unit", "meaning"]], title="shadow prices")
+        if plan.frontier is not None:
+            print_frame(console, plan.frontier, title="other budgets")
+        if out is not None:
+            console.print(f"→ {out}", markup=False)
+    return Answer(record, show, 0 if plan.is_proven else 4, warnings=plan.warnings)
 
 
 def print_frame(console: Console, frame: pd.DataFrame, *, title: str = "") -> None:

@@ -267,5 +267,14 @@ PHRASES = {
     "profit": "利润", "seeding": "内容种草", "transaction": "交易转化", "user operation": "用户运营",
     "brand trust": "品牌信任", "test": "测试",
     "figure": "指标", "value": "数值", "95 % interval": "95 %区间",
+    "Where should the money go?": "钱应该花在哪里？", "{gain} more than today's plan brings": "比当前方案多{gain}",
+    "today": "当前", "plan": "方案", "budget of all periods": "全期预算",
+    "What would the next yuan bring, and where?": "下一元花在哪里，能带来多少？",
+    "Line: shadow price of the total budget, {price}": "竖线：总预算的影子价格{price}",
+    "marginal return (dots: periods; hollow: nothing spent)": "边际回报（点为各期；空心为未投放）",
+    "What would a larger or smaller budget bring?": "预算增减会带来什么？", "The dot is this plan": "圆点为本方案",
+    "objective": "目标值", "How far is each channel from saturation?": "各渠道离饱和还有多远？",
+    "Dot: the plan's mean spend of a period; ring: today's": "实心点：方案的每期平均投放；空心圈：当前",
+    "spend of a period": "每期投放", "response of a period": "每期响应",
 }
 """What plots and summaries say, English → Chinese."""

@@ -129,8 +129,8 @@ def test_door_has_at_most_twenty_true_names() -> None:
     assert sorted(omnisim.__all__) == dir(omnisim)
     for name in omnisim.__all__:
         assert getattr(omnisim, name) is not None
-    with pytest.raises(AttributeError, match="no attribute 'allocate'"):
-        _ = omnisim.allocate  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match="no attribute 'replenish'"):
+        _ = omnisim.replenish  # type: ignore[attr-defined]
 
 
 def test_no_module_takes_the_place_of_a_verb() -> None:

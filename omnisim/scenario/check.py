@@ -21,7 +21,7 @@ MOST_WEIGHT = 1e6
 
 def contradictions(scenario: Scenario) -> list[Fault]:
     """Everything in a scenario that contradicts itself, as faults that name dotted paths."""
-    rules = (_segments, _products, _channels, _flows, _community, _campaigns, _season, _growth, _scale)
+    rules = (_segments, _products, _channels, _flows, _community, _campaigns, _season, _growth, _scale, _curves)
     return [fault for rule in rules for fault in rule(scenario)]
 
 
@@ -176,3 +176,14 @@ def _scale(scenario: Scenario) -> Iterator[Fault]:
     if scale > 1 and scenario.service.capacity is not None:
         yield _fault("population.scale", f"{scale} people", "needs service.capacity null: a scarce desk does not scale",
                      "Remove service.capacity, or set scale to 1.")
+
+
+def _curves(scenario: Scenario) -> Iterator[Fault]:
+    for name, curve in scenario.curves.items():
+        yield from _known(f"curves.{name}", name, scenario)
+        if curve.form == "power" and curve.shape > 1.0:
+            yield _fault(f"curves.{name}.shape", curve.shape, "must be at most 1 for a power curve: it would grow "
+                         "beyond all limits", "Use a hill curve for an S-shape.")
+        if name in scenario.channels and not scenario.channels[name].active:
+            yield _fault(f"curves.{name}", name, "is an inactive channel", f"Remove the curve, or set channels.{name}."
+                         "active to true.")

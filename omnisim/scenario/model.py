@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, model_validator
 
 from omnisim.errors import ScenarioError
+from omnisim.scenario.allocation import ChannelLimit, Curve, Limits
 from omnisim.scenario.customers import (
     Brand,
     Community,
@@ -33,9 +34,9 @@ if TYPE_CHECKING:
     from omnisim.scenario.assumptions import Assumption
 
 __all__ = [
-    "SCHEMA_VERSION", "Brand", "Calendar", "Campaign", "Channel", "Community", "Currency", "Flow", "Horizon",
-    "Interest", "Kind", "Loop", "Membership", "PolicyChoice", "Population", "Product", "Referral", "Repurchase", "Role",
-    "Scenario", "Section", "Segment", "Service", "Supply", "Weekday",
+    "SCHEMA_VERSION", "Brand", "Calendar", "Campaign", "Channel", "ChannelLimit", "Community", "Currency", "Curve",
+    "Flow", "Horizon", "Interest", "Kind", "Limits", "Loop", "Membership", "PolicyChoice", "Population", "Product",
+    "Referral", "Repurchase", "Role", "Scenario", "Section", "Segment", "Service", "Supply", "Weekday",
 ]
 
 SCHEMA_VERSION = 1
@@ -136,6 +137,10 @@ class Scenario(Section):
     """What the brand is on the first day."""
     supply: Supply = Supply()
     """Warehouse and supplier."""
+    curves: dict[Name, Curve] = Field(default={}, max_length=30)
+    """What spending on each channel brings; channels without a curve keep their budget."""
+    limits: Limits = Limits()
+    """What a budget plan keeps to."""
     policy: PolicyChoice = PolicyChoice()
     """Who decides."""
 

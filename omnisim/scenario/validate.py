@@ -19,7 +19,7 @@ from omnisim.scenario.text import Node, quote, shorten
 M = TypeVar("M", bound=BaseModel)
 Path = tuple[str | int, ...]
 
-LATER = frozenset(("integration", "content", "offers", "curves", "limits", "goals", "data", "experiments",
+LATER = frozenset(("integration", "content", "offers", "goals", "data", "experiments",
                    "outsourcing", "shocks", "question"))
 """Sections that a later version reads."""
 SUGGESTED = 50
@@ -64,6 +64,15 @@ def _apart(found: list[Found]) -> list[Found]:
     """Without the complaint that a list is too short because of its faulty items."""
     lists = {item.path[:k] for item in found for k in range(len(item.path))}
     return [item for item in found if item.kind != "too_short" or item.path not in lists]
+
+
+def locate(fault: Fault, root: Node) -> Fault:
+    """A fault about a dotted path, with the place of the deepest part of it that the file holds, if it holds any."""
+    path = _split(fault.what)
+    node, there = find(root, path)
+    if not there:
+        return fault
+    return Fault(node.where if path == there else node.key_where, fault.what, fault.got, fault.rule, fault.fix)
 
 
 def relocate(error: ScenarioError, root: Node) -> list[Fault]:
