@@ -30,7 +30,6 @@ from omnisim.sums import Sums, count, empty_sums, items, with_room
 Ints = NDArray[np.int64]
 MOST_LINES = 1_000_000
 """Order lines kept; beyond, half of the consumers are dropped from the sample, by a hash of their number."""
-LINES_AT_FIRST = 1 << 16
 MOST_A_DAY = 10**15
 """Cents that a day may bring: more than the world earns, and a sum over all days still fits an integer."""
 SPAN = 1 << 20
@@ -80,8 +79,8 @@ class Ledger:
     stock: Ints = field(init=False)
     first_day: int = field(init=False)
     pages: list[Page] = field(init=False)
-    lines: list[NDArray[np.void]] = field(init=False)
-    ends: list[list[int]] = field(init=False)
+    lines: NDArray[np.void] = field(default_factory=lambda: np.empty(0, ORDER_DTYPE))
+    n_lines: int = 0
     returned: list[tuple[int, Ints]] = field(default_factory=list)
     n_orders: int = 0
     halvings: int = 0
@@ -108,8 +107,6 @@ class Ledger:
         self.pages = [Page(months, np.array([self.first_day]), np.zeros((n_months, n_months, len(COHORT)), np.int64),
                            np.zeros(n_months, np.int64), empty_sums(1), empty_sums(3)) for _ in range(self.parts)]
 
-        self.lines = [np.empty(0, ORDER_DTYPE) for _ in range(self.parts)]
-        self.ends = [[0] for _ in range(self.parts)]
 
     def page(self, part: int, orders: int) -> Page:
         """The page of a part, with room for so many orders."""
@@ -143,7 +140,7 @@ class Ledger:
         """The books up to the evening before `day`, for a policy to read."""
         partial = copy.copy(self)
         row = day + self.scenario.horizon.warm_up
-        partial.lines, partial.ends, partial.returned = [], [], []
+        partial.lines, partial.n_lines, partial.returned = self.lines[:0], 0, []
         books = partial.close()
         books.days = day
         for name in ("daily", "stages", "transitions", "stock"):
@@ -160,31 +157,29 @@ class Ledger:
         """Consumers whose order lines are kept: those whose scrambled number has none of these bits."""
         return np.uint64((1 << self.halvings) - 1)
 
-    def blank_lines(self, part: int, orders: int, day: int) -> NDArray[np.void]:
-        """Where a part may write so many order lines of today; none if they are not kept.
+    def blank_lines(self, orders: list[int], day: int) -> list[NDArray[np.void]]:
+        """Where each part may write the lines of so many orders of today; nowhere if they are not kept.
 
-        Lines of a part lie in one block, which grows in large steps: memory in small pieces costs more than the lines.
+        All lines lie in one block. Memory that nothing is written to is not taken.
         """
         if not self.keep_orders or not self.reported(day):
-            return self.lines[part][:0]
-        block, end = self.lines[part], self.ends[part][-1]
-        if end + orders > block.size:
-            larger = np.empty(2 * block.size + orders + LINES_AT_FIRST, ORDER_DTYPE)
-            larger[:end] = block[:end]
-            self.lines[part] = block = larger
-        return block[end:end + orders]
+            return [self.lines[:0] for _ in orders]
+        if self.n_lines + sum(orders) > self.lines.size:
+            larger = np.empty(MOST_LINES + 2 * sum(orders), ORDER_DTYPE)
+            larger[:self.n_lines] = self.lines[:self.n_lines]
+            self.lines = larger
+        starts = self.n_lines + np.cumsum([0, *orders])
+        return [self.lines[start:end] for start, end in pairwise(starts.tolist())]
 
-    def add_orders(self, written: list[int]) -> None:
-        """So many lines were written by each part today; halve the sample while it is too large."""
-        for ends, n in zip(self.ends, written, strict=True):
-            ends.append(ends[-1] + n)
-        while sum(ends[-1] for ends in self.ends) > MOST_LINES:
+    def add_orders(self, blank: list[NDArray[np.void]], written: list[int]) -> None:
+        """Each part has written so many lines of today: close the gaps, and halve the sample while it is too large."""
+        for lines, n in zip(blank, written, strict=True):
+            if n:
+                self.lines[self.n_lines:self.n_lines + n] = lines[:n]
+            self.n_lines += n
+        while self.n_lines > MOST_LINES:
             self.halvings += 1
-            for part, ends in enumerate(self.ends):
-                lines = self.lines[part][:ends[-1]]
-                kept = in_sample(lines["consumer"], self.sample)
-                lines[:kept.sum()] = lines[kept]
-                self.ends[part] = [0, *np.concatenate([[0], np.cumsum(kept)])[ends[1:]].tolist()]
+            self.n_lines = thin_out(self.lines[:self.n_lines], self.sample)
 
     def add_deliveries(self, parcels: NDArray[np.void], day: int) -> None:
         """Remember what came back."""
@@ -220,9 +215,7 @@ class Ledger:
             orders=self._close_orders(place), decisions=self.decisions)
 
     def _close_orders(self, place: Ints) -> NDArray[np.void]:
-        written = [block[start:end] for spans in zip(*(pairwise(ends) for ends in self.ends), strict=True)
-                   for block, (start, end) in zip(self.lines, spans, strict=True)]
-        orders = np.concatenate(written) if written else np.empty(0, ORDER_DTYPE)
+        orders = self.lines[:self.n_lines]
         orders["weight"] = self.scenario.population.scale << self.halvings
         orders["channel"] = place[orders["channel"]]
         orders["delivered"][orders["delivered"] >= self.scenario.horizon.days] = -1
@@ -241,12 +234,20 @@ def scrambled(consumer):
     return (np.uint64(consumer) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(40)
 
 
+@formula
+def in_sample(consumer, sample):
+    """Whether a consumer is kept in the sample."""
+    return scrambled(consumer) & sample == np.uint64(0)
+
+
 @kernel
-def in_sample(consumers, sample):
-    """Whether consumers are kept in the sample: bool (n,)."""
-    kept = np.empty(consumers.size, np.bool_)
-    for n in range(consumers.size):
-        kept[n] = scrambled(consumers[n]) & sample == np.uint64(0)
+def thin_out(lines, sample):
+    """Move the lines of consumers in the sample to the front, in order; returns how many there are."""
+    kept = 0
+    for n in range(lines.size):
+        if in_sample(lines[n].consumer, sample):
+            lines[kept] = lines[n]
+            kept += 1
     return kept
 
 

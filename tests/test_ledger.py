@@ -184,12 +184,16 @@ def test_the_sample_keeps_whole_consumers_with_weights_that_stand_for_all(
     np.testing.assert_array_equal(some.path_counts, books.path_counts)
 
 
+def sampled(consumers: np.ndarray, halvings: int) -> np.ndarray:
+    return np.array([ledger.in_sample(i, np.uint64((1 << halvings) - 1)) for i in consumers])
+
+
 def test_the_sample_is_unbiased_over_consumers() -> None:
     consumers = np.arange(1 << 16)
     for halvings in range(7):
-        kept = ledger.in_sample(consumers, np.uint64((1 << halvings) - 1))
+        kept = sampled(consumers, halvings)
         assert kept.mean() * 2**halvings == pytest.approx(1.0, abs=4 * np.sqrt(2**halvings / consumers.size))
-        assert halvings == 0 or not (kept & ~ledger.in_sample(consumers, np.uint64((1 << halvings - 1) - 1))).any()
+        assert halvings == 0 or not (kept & ~sampled(consumers, halvings - 1)).any()
 
 
 def test_no_lines_when_none_are_wanted(books: Books) -> None:

@@ -135,7 +135,7 @@ class Market:
         """
         few = sum(part.size for part in demand.parts) < FEW
         pages = [ledger.page(p, part.size) for p, part in enumerate(demand.parts)]
-        lines = [ledger.blank_lines(p, part.size, demand.day) for p, part in enumerate(demand.parts)]
+        lines = ledger.blank_lines([part.size for part in demand.parts], demand.day)
         booked = each(None if few else pool,
                       lambda p: self._book(p, demand.parts[p], filled[p], pages[p], lines[p], ledger.sample),
                       len(demand.parts))
@@ -143,7 +143,7 @@ class Market:
             written["order_id"][:n_lines] += ledger.n_orders
             parcels["order_id"] += ledger.n_orders
             ledger.n_orders += parcels.size
-        ledger.add_orders([n_lines for n_lines, _, _, _ in booked])
+        ledger.add_orders(lines, [n_lines for n_lines, _, _, _ in booked])
         self.news += [news for _, _, _, news in booked]
         return [(parcels, starts) for _, parcels, starts, _ in booked]
 

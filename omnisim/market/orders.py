@@ -10,7 +10,7 @@ import numpy as np
 
 from omnisim.books import GROUPS, LATEST, MEASURE, SEGMENT
 from omnisim.compiled import inner, kernel, melted
-from omnisim.ledger import SPAN, Page, scrambled
+from omnisim.ledger import SPAN, Page, in_sample
 from omnisim.market.consumers import (
     ALIVE,
     CUSTOMER,
@@ -129,7 +129,7 @@ def book_orders(c: Consumers, rules, today, counted, page: Page, demands, filled
         parcel.quantity, parcel.channel, parcel.sku, parcel.number = quantity, k, sku, c.people[i].orders
         parcel.returned = 0
         parcel.arrives = t.day + late + r.delivery_days[k]
-        if lines.size > 0 and scrambled(i) & kept == np.uint64(0):
+        if lines.size > 0 and in_sample(i, kept):
             line = lines[n_lines]
             line.order_id, line.consumer, line.day, line.minute = n_parcels, i, t.day, minute
             line.channel, line.origin, line.sku = k, demand.origin, sku
