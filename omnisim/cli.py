@@ -255,6 +255,8 @@ def calibrate(data: Annotated[list[Path], typer.Option("--data", metavar="TABLE"
                                                    "kept.")] = False,
               holdout: Annotated[int | None, typer.Option("--holdout", metavar="DAYS", min=1, help="Last days of a "
                                                           "transaction log that are predicted.")] = None,
+              private_repeat: Annotated[float | None, typer.Option("--private-repeat", metavar="RATE", help="Wanted "
+                                        "private_repeat_rate_90d, as 0.9 times a benchmark.")] = None,
               threads: Threads = None, as_json: Json = False, out: Out = None) -> Job:
     """Fit a scenario to the brand's own tables, or repurchase to a transaction log."""
     def job() -> Answer:
@@ -269,7 +271,8 @@ def calibrate(data: Annotated[list[Path], typer.Option("--data", metavar="TABLE"
             storage.claim_directory(out, KIND)
         with progress_bar("calibrate") as progress:
             fit = door.calibrate(data, scenario=start, elasticity=elasticity, seed=seed, encoding=encoding,
-                                 holdout=holdout, threads=threads, progress=progress)
+                                 holdout=holdout, private_repeat=private_repeat, threads=threads,
+                                 progress=progress)
         if out is not None:
             fit.save(out)
         if update and file is not None:

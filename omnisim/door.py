@@ -146,8 +146,8 @@ Source: TypeAlias = "str | Path | pd.DataFrame"
 
 def calibrate(tables: Source | Iterable[Source], *, scenario: Scenario | None = None,
               elasticity: float | None = None, seed: int = 1, encoding: str | None = None,
-              holdout: int | None = None, threads: int | None = None, progress: Progress | None = None
-              ) -> Fit | Repurchase:
+              holdout: int | None = None, private_repeat: float | None = None, threads: int | None = None,
+              progress: Progress | None = None) -> Fit | Repurchase:
     """Fit a scenario to the brand's own tables; which is which is told by their headers.
 
     Parameters
@@ -160,6 +160,8 @@ def calibrate(tables: Source | Iterable[Source], *, scenario: Scenario | None = 
     seed : int  the luck of the fitting runs
     encoding : str  of CSV files that are not UTF-8, as "gb18030"
     holdout : int [day]  last days of a transaction log that are predicted; a quarter of its days unless given
+    private_repeat : float [share]  wanted KPI private_repeat_rate_90d, as 0.9 times a benchmark: the pace of
+        repurchase is fitted to it within half a point; beside a log, which tells the pace, community.touch is
     threads : int  processor threads; all there are unless given
     progress : callable  told the steps done and the steps to do
 
@@ -169,6 +171,7 @@ def calibrate(tables: Source | Iterable[Source], *, scenario: Scenario | None = 
 
     Raises
     ------
+    InfeasibleError  where private_repeat is out of reach
     UsageError  with every fault of the tables, or if they cannot be fitted
     """
     from omnisim.study.brand_tables import read_tables
@@ -182,6 +185,9 @@ def calibrate(tables: Source | Iterable[Source], *, scenario: Scenario | None = 
                                "Published: 0.05 to 0.22, mostly 0.12; 0 keeps the click shares."))
     is_one = isinstance(tables, str | Path) or hasattr(tables, "columns")
     log, paths = part_log([tables] if is_one else list(tables), encoding)  # type: ignore[list-item, arg-type]
+    if private_repeat is not None and not (paths and 0 < private_repeat < 1):
+        raise UsageError(Fault("calibrate", "private_repeat", repr(private_repeat), "must be a share above 0 and below "
+                               "1, beside a channel status table", "For 10 % below a benchmark give 0.9 times it."))
     repurchase = None
     if log is not None:
         from omnisim.study.repurchase import fit_repurchase
@@ -200,7 +206,7 @@ def calibrate(tables: Source | Iterable[Source], *, scenario: Scenario | None = 
     from omnisim.study.calibrate import fit
 
     return fit(brand, scenario=scenario, elasticity=elasticity, seed=seed, threads=threads or available_threads(),
-               repurchase=repurchase, progress=progress)
+               repurchase=repurchase, private_repeat=private_repeat, progress=progress)
 
 
 def allocate(scenario: Scenario | None = None, *, curves: pd.DataFrame | str | Path | None = None,

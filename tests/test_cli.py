@@ -208,13 +208,14 @@ def test_calibrate(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "omnisim.study.calibrate", module)
     monkeypatch.setattr(door, "calibrate", lambda tables, **options: seen.append((tables, options)) or fit)
     answer = run_json(capsys, "calibrate", "--data", "t1.csv", "--data", "t3.csv", "--encoding", "gb18030", "--out",
-                      str(tmp_path / "fit"))
+                      str(tmp_path / "fit"), "--private-repeat", "0.2538")
     assert answer["result"]["fit"] == [{"channel": "douyin", "error": 0.01}]
     assert answer["result"]["unidentified"] == [{"parameter": "click_share"}]
     assert answer["result"]["elasticity"] == [{"name": "default", "elasticity": 0.12}]
     assert len(answer["warnings"]) == 1
     assert seen[0][0] == [Path("t1.csv"), Path("t3.csv")]
     assert seen[0][1]["encoding"] == "gb18030"
+    assert seen[0][1]["private_repeat"] == 0.2538
     assert (tmp_path / "fit" / "fit.csv").exists()
 
 

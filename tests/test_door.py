@@ -143,6 +143,14 @@ def test_calibrate_needs_a_status_table(tmp_path: Path) -> None:
         om.calibrate(tmp_path / "t3.csv")
 
 
+@pytest.mark.parametrize(("name", "rate"), [("t1.csv", 25.38), ("log.csv", 0.25)])
+def test_a_private_repeat_rate_is_a_share_beside_a_table(tmp_path: Path, name: str, rate: float) -> None:
+    (tmp_path / "t1.csv").write_text("渠道,月均UV,转化率,客单价,GMV\n抖音,100,10%,5,50\n")
+    (tmp_path / "log.csv").write_text("customer,date,value\n1,2024-01-01,5\n")
+    with pytest.raises(UsageError, match=r"private_repeat = .* beside a channel status table"):
+        om.calibrate(tmp_path / name, private_repeat=rate)
+
+
 def test_calibrate_passes_the_tables_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
     module = ModuleType("omnisim.study.calibrate")
@@ -153,4 +161,4 @@ def test_calibrate_passes_the_tables_on(tmp_path: Path, monkeypatch: pytest.Monk
     brand, options = seen[0]
     assert brand.status[0].channel == "douyin"
     assert options == {"scenario": None, "elasticity": None, "seed": 3, "threads": 1, "repurchase": None,
-                       "progress": None}
+                       "private_repeat": None, "progress": None}

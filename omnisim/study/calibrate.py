@@ -16,6 +16,7 @@ from omnisim.study.daily import NOTHING, check_prices, match_days, prepare, set_
 from omnisim.study.elasticity import HIGH, LOW, USUAL, ClickShares, Stance, beyond, stance, tested_channel
 from omnisim.study.fit import KIND, Fit, Row
 from omnisim.study.fitting import Problem, Search, column, cost, effort
+from omnisim.study.private import PACE, TOUCH, PrivateRepeat, check_rate, check_target, off_target
 from omnisim.study.repurchase_match import adapt
 from omnisim.study.start import build
 from omnisim.study.targets import FIRST, GMV, ORDERS, UV, Floats, Task, match, observe
@@ -39,7 +40,8 @@ DAY_MEASURES = {"visits": "visit/day", "new_users": "user/day", "orders": "order
 
 
 def fit(brand: BrandTables, *, scenario: Scenario | None = None, elasticity: float | None = None, seed: int = 1,
-        threads: int = 1, repurchase: Repurchase | None = None, progress: Progress | None = None) -> Fit:
+        threads: int = 1, repurchase: Repurchase | None = None, private_repeat: float | None = None,
+        progress: Progress | None = None) -> Fit:
     """Fit a scenario to the brand's channel status table and, if there is one, its daily monitoring table.
 
     Parameters
@@ -51,14 +53,19 @@ def fit(brand: BrandTables, *, scenario: Scenario | None = None, elasticity: flo
     seed : int  the luck of the fit
     threads : int
     repurchase : Repurchase  fitted to a transaction log; goes into the scenario before it is fitted
+    private_repeat : float [share]  buyers on the community's channel who order again within 90 days, to be reached
+        within half a point beside the tables
     progress : callable  told the work done and the work to do
 
     Raises
     ------
+    InfeasibleError  where no pace of repurchase gives private_repeat
     UsageError  where the scenario does not have the table's channels, a warm-up below 210 days, or its days not among
         those reported
     """
     start, told = scenario or build(brand), {}
+    if private_repeat is not None:
+        check_target(private_repeat, start)
     if repurchase is not None:
         repurchase = adapt(repurchase, start, seed=seed, threads=threads)
         start, told = repurchase.scenario or start, repurchase.changes
@@ -78,15 +85,25 @@ def fit(brand: BrandTables, *, scenario: Scenario | None = None, elasticity: flo
     if channel:
         work.total += shares.effort
         search.problem, values, search.slope = shares.find(sought)
+    again: list[Row] = []
+    doubted: list[Fault] = []
+    if private_repeat is not None:
+        pace = PrivateRepeat(search, search.problem, search.run_full(values), TOUCH if repurchase else PACE, work.add)
+        work.total += pace.effort + check
+        shares.search, values = pace.settle(private_repeat)
+        search = shares.search
     values, seen = _search(search, values, check, work)
     problem = search.problem
     final = problem.apply(values)
+    if private_repeat is not None:
+        again = [check_rate(final, private_repeat, seed=seed, threads=threads)]
+        told, doubted = told | {pace.parameter: pace.value}, off_target(again[0], pace.parameter)
     stances, doubts = _stances(shares, values, sought, work) if channel else ((), nothing_bought(sought))
     rows = tuple(compare(problem, seen))
     mean = seen.mean(axis=0)
     first = {target.channel: float(mean[row, FIRST] / max(mean[row, ORDERS], 1))
              for target, row in zip(targets, problem.rows, strict=True) if target.sells}
-    warnings = (*brand.warnings, *check_prices(targets, asked), *missed(rows, problem, values), *doubts,
+    warnings = (*brand.warnings, *check_prices(targets, asked), *missed(rows, problem, values), *doubts, *doubted,
                 *beyond(stances))
     work.finish()
     warnings += repurchase.warnings if repurchase else ()
@@ -97,8 +114,8 @@ def fit(brand: BrandTables, *, scenario: Scenario | None = None, elasticity: flo
     listed = {row.parameter for row in unidentified}
     unidentified += tuple(Unidentified(one.parameter, one.value, "", one.low, one.high, one.why) for one in beliefs
                           if not one.identified and one.parameter not in listed)
-    return Fit(final, rows, changed(scenario or start, final) | told, unidentified, warnings, seed, stances, repurchase,
-               beliefs)
+    return Fit(final, (*rows, *again), changed(scenario or start, final) | told, unidentified, warnings, seed, stances,
+               repurchase, beliefs)
 
 
 def _stances(shares: ClickShares, values: Floats, sought: float, work: Work) -> tuple[tuple[Stance, ...], list[Fault]]:

@@ -37,6 +37,7 @@ class Row:
     table: float
     simulated: float
     standard_error: float
+    tolerance: float = TOLERANCE
 
     @property
     def deviation(self) -> float:
@@ -45,8 +46,8 @@ class Row:
 
     @property
     def within(self) -> bool:
-        """Whether it lies within 3 % and two standard errors."""
-        return abs(self.simulated - self.table) <= TOLERANCE * self.table + 2 * self.standard_error
+        """Whether it lies within its tolerance (3 %, relative) and two standard errors."""
+        return abs(self.simulated - self.table) <= self.tolerance * self.table + 2 * self.standard_error
 
 
 @dataclass(frozen=True)
