@@ -86,16 +86,21 @@ def test_a_watched_solver_ends_on_time_with_the_best_so_far() -> None:
 
 
 def test_ctrl_c_ends_a_solver_at_once() -> None:
-    code = ("import sys; sys.path.insert(0, sys.argv[1]); from test_solver import *; watched = WatchedSolver();"
+    # where the tests run in the background, Ctrl-C is ignored unless it is asked for
+    code = ("import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
+            "sys.path.insert(0, sys.argv[1]); from test_solver import *; watched = WatchedSolver();"
             "watched.solve(small()); print('ready', flush=True); watched.solve(hard(), gap=1e-9)")
     child = subprocess.Popen([sys.executable, "-c", code, str(Path(__file__).parent)], stdout=subprocess.PIPE,
                              stderr=subprocess.DEVNULL, text=True)
-    assert child.stdout is not None and child.stdout.readline() == "ready\n"
-    time.sleep(0.5)
-    start = time.monotonic()
-    os.kill(child.pid, signal.SIGINT)
-    child.wait(timeout=10)
-    child.stdout.close()
+    try:
+        assert child.stdout is not None and child.stdout.readline() == "ready\n"
+        time.sleep(0.5)
+        start = time.monotonic()
+        os.kill(child.pid, signal.SIGINT)
+        child.wait(timeout=10)
+    finally:
+        child.kill()
+        child.communicate()
     assert time.monotonic() - start <= 1.5 and child.returncode != 0
 
 
