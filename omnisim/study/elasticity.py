@@ -23,7 +23,8 @@ from omnisim.plan import Plan, to_cents
 from omnisim.scenario import catalogue
 from omnisim.scenario.model import Scenario
 from omnisim.simulation import finish, warm_up
-from omnisim.study.fitting import Problem, Search, shrink, solve, tidy
+from omnisim.study.fitting import Problem, Search, shrink, tidy
+from omnisim.study.holding import hold_figures, residual_at
 from omnisim.study.targets import Floats
 
 LOW, USUAL, HIGH = 0.05, 0.12, 0.22
@@ -43,8 +44,6 @@ BEYOND_LOW, BEYOND_HIGH = 10.0, 2.0
 """Persuasion is lowered and raised by no more than this, beyond the lowest and the highest click share."""
 SHIFTS = 7
 """Steps that bring the tables' figures back after the click share was changed, at most."""
-FIRM = 4.0
-"""Distance from the tables' figures, in tolerances of the fit, at which no further step is needed."""
 APART = 6_000
 """First replication of the pairs of runs: luck that the fit does not use."""
 
@@ -219,23 +218,12 @@ class ClickShares:
             return self.held[strength]
         problem = self.problem.at(advertise(self.problem.scenario, strength, self.usual, self.ends))
         if self._wanted is None:
-            self._wanted = self._residual(self.problem, self.values)
+            self._wanted = residual_at(self.search, self.problem, self.values)
         nearest = min(self.held, key=lambda one: abs(np.log(one / strength)), default=None)
         _, values, slope = self.held[nearest] if nearest else (None, self.values, self.search.slope)
-        tolerance = FIRM * np.array([want.tolerance for want in problem.wants])
-        for step in range(SHIFTS):
-            off = self._residual(problem, values) - self._wanted
-            if (np.abs(off) < tolerance).all():
-                break
-            if step == 2:
-                slope = self.search.slopes(values, problem=problem)
-            values = solve(problem, slope, values, off)
+        values, slope = hold_figures(self.search, problem, (values, slope), self._wanted, SHIFTS)
         self.held[strength] = problem, values, slope
         return self.held[strength]
-
-    def _residual(self, problem: Problem, values: Floats) -> Floats:
-        seen = self.search.months(values, small=True, problem=problem)
-        return problem.residual(seen.mean(axis=0), values)
 
 
 def advertise(scenario: Scenario, strength: float, usual: Mapping[str, float], ends: tuple[float, float]) -> Scenario:

@@ -21,7 +21,8 @@ from omnisim.measure.cohorts import private_repeat_rate
 from omnisim.scenario.model import Scenario
 from omnisim.simulation import simulate
 from omnisim.study.fit import Row
-from omnisim.study.fitting import Problem, Search, cost, solve, tidy
+from omnisim.study.fitting import Problem, Search, cost, tidy
+from omnisim.study.holding import hold_figures, residual_at
 from omnisim.study.targets import Floats
 
 PACE, TOUCH = "brand.repurchase.rate_scale", "community.touch"
@@ -46,8 +47,8 @@ STEP = 2.0
 """A first step multiplies the pace, or 1 + touch, by at most this."""
 SLOPE = {PACE: -0.15, TOUCH: 0.03}
 """Change of the rate by the parameter's logarithm (that of 1 + touch), until it has been measured."""
-SHIFTS, FIRM = 5, 4.0
-"""Steps that bring the tables' figures back, and how near (in tolerances of the fit) is near enough."""
+SHIFTS = 5
+"""Steps that bring the tables' figures back, at most."""
 APART = 8_000
 """First replication of the runs: luck that the fit does not use."""
 
@@ -224,23 +225,12 @@ class PrivateRepeat:
             return self.held[value]
         problem = self.problem.at(self.problem.scenario.with_({self.parameter: value}))
         if self._wanted is None:
-            self._wanted = self._residual(self.problem, self.values)
+            self._wanted = residual_at(self.search, self.problem, self.values)
         nearest = min(self.held, key=lambda one: abs(one - value), default=None)
         _, values, slope = self.held[nearest] if nearest is not None else (None, self.values, self.search.slope)
-        tolerance = FIRM * np.array([want.tolerance for want in problem.wants])
-        for step in range(SHIFTS):
-            off = self._residual(problem, values) - self._wanted
-            if (np.abs(off) < tolerance).all():
-                break
-            if step == 2:
-                slope = self.search.slopes(values, problem=problem)
-            values = solve(problem, slope, values, off)
+        values, slope = hold_figures(self.search, problem, (values, slope), self._wanted, SHIFTS)
         self.held[value] = problem, values, slope
         return self.held[value]
-
-    def _residual(self, problem: Problem, values: Floats) -> Floats:
-        seen = self.search.months(values, small=True, problem=problem)
-        return problem.residual(seen.mean(axis=0), values)
 
 
 def check_rate(scenario: Scenario, sought: float, *, seed: int, threads: int) -> Row:
