@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from omnisim.books import MEASURE, PARCEL
+from omnisim.books import CLAIM, FILLED, MEASURE, PARCEL, VERDICT
 from omnisim.ledger import Ledger, Page
 from omnisim.market import community, day, journey, orders
 from omnisim.market.consumers import ALIVE, NEVER, S_B, S_D, S_M, S_X, SEAT, Consumers, allocate, settle_in, take_census
@@ -41,29 +41,58 @@ class Demand:
     parts : list of DEMAND (n,)
     units : int64 (skus,)  units of the real market by article, over all parts
     rules, day : of the market
+    split : list of (int, int)  first consumer of each part, and the one after the last
     """
 
     parts: list[NDArray[np.void]]
     units: Ints
     rules: Rules
     day: int
+    split: list[tuple[int, int]]
 
-    def in_order(self) -> tuple[Ints, Ints, Ints]:
+    def grant(self) -> list[NDArray[np.void]]:
+        """The verdict that there is enough for all, part by part."""
+        verdicts = []
+        for part in self.parts:
+            granted = np.zeros(part.size, VERDICT)
+            granted["fate"], granted["channel"], granted["sku"] = FILLED, part["channel"], part["sku"]
+            verdicts.append(granted)
+        return verdicts
+
+    def in_order(self, consumers: Consumers) -> tuple[Ints, NDArray[np.void]]:
         """All demands in the order in which scarce stock is given out: minute, keyed hash, consumer, need.
 
         Returns
         -------
         order : int64 (n,)  places in the parts laid end to end
-        sku, units : int64 (n,)  in that order
+        claims : CLAIM (n,)  in that order
         """
         rows = np.concatenate(self.parts)
-        keys = orders.settlement_keys(self.rules, rows, self.day)
+        keys, claims = np.empty(rows.size, np.int64), np.empty(rows.size, CLAIM)
+        orders.draw_claims(consumers, self.rules, rows, self.day, keys, claims)
         order = np.lexsort((rows["ordinal"], rows["consumer"], keys, rows["minute"]))
-        return order, rows["sku"][order].astype(np.int64), rows["quantity"][order] * self.rules["scale"][0]
+        return order, claims[order]
 
-    def by_part(self, filled: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
-        """What was decided about all demands laid end to end, part by part."""
-        return np.split(filled, np.cumsum([part.size for part in self.parts])[:-1])
+    def by_part(self, verdicts: NDArray[np.void]) -> list[NDArray[np.void]]:
+        """Verdicts about all demands laid end to end, part by part."""
+        return np.split(verdicts, np.cumsum([part.size for part in self.parts])[:-1])
+
+    def with_more(self, verdicts: NDArray[np.void], more: list[tuple[NDArray[np.void], NDArray[np.void]]],
+                  ) -> tuple[Demand, list[NDArray[np.void]]]:
+        """The demands with further rows among them, and all verdicts, part by part.
+
+        Parameters
+        ----------
+        verdicts : VERDICT (n,)  of the parts laid end to end
+        more : list of (DEMAND (m,), VERDICT (m,))  orders that had waited, or were placed on the way; each goes to its
+            consumer's chunk, so that no split of the population changes the order
+        """
+        rows = np.concatenate([*self.parts, *(rows for rows, _ in more)])
+        decided = np.concatenate([verdicts, *(verdicts for _, verdicts in more)])
+        by_chunk = np.argsort(rows["consumer"] // CHUNK, kind="stable")
+        edges = np.searchsorted(rows["consumer"][by_chunk] // CHUNK, [low // CHUNK for low, _ in self.split[1:]])
+        parts = [part.copy() for part in np.split(rows[by_chunk], edges)]
+        return Demand(parts, self.units, self.rules, self.day, self.split), np.split(decided[by_chunk], edges)
 
 
 @dataclass
@@ -122,12 +151,12 @@ class Market:
                                               for part, count in zip(asked, counts, strict=True)]))
         units = sum((count["units"][0][:rules["skus"][0]] for count in counts), np.zeros(rules["skus"][0], np.int64))
         demand = Demand([part.demands[:count["demands"][0]] for part, count in zip(asked, counts, strict=True)], units,
-                        rules, today["day"][0])
+                        rules, today["day"][0], self.parts)
         return demand, [part.ended[:count["ended"][0]] for part, count in zip(asked, counts, strict=True)]
 
-    def settle(self, demand: Demand, filled: list[NDArray[np.bool_]], ledger: Ledger,
+    def settle(self, demand: Demand, verdicts: list[NDArray[np.void]], ledger: Ledger,
                pool: ThreadPoolExecutor | None) -> list[tuple[NDArray[np.void], Ints]]:
-        """What could be filled is booked and takes effect.
+        """What was decided is booked and takes effect.
 
         Returns
         -------
@@ -137,7 +166,7 @@ class Market:
         pages = [ledger.page(p, part.size) for p, part in enumerate(demand.parts)]
         lines = ledger.blank_lines([part.size for part in demand.parts], demand.day)
         booked = each(None if few else pool,
-                      lambda p: self._book(p, demand.parts[p], filled[p], pages[p], lines[p], ledger.sample),
+                      lambda p: self._book(p, demand.parts[p], verdicts[p], pages[p], lines[p], ledger.sample),
                       len(demand.parts))
         for written, (n_lines, parcels, _, _) in zip(lines, booked, strict=True):
             written["order_id"][:n_lines] += ledger.n_orders
@@ -147,34 +176,38 @@ class Market:
         self.news += [news for _, _, _, news in booked]
         return [(parcels, starts) for _, parcels, starts, _ in booked]
 
-    def _book(self, p: int, demands: NDArray[np.void], filled: NDArray[np.bool_], page: Page,
-              lines: NDArray[np.void], sample: np.uint64) -> tuple[int, NDArray[np.void], Ints, Ints]:
+    def _book(self, p: int, demands: NDArray[np.void], verdicts: NDArray[np.void], page: Page, lines: NDArray[np.void],
+              sample: np.uint64) -> tuple[int, NDArray[np.void], Ints, Ints]:
         """Number of order lines, parcels by arrival, where each day's begin, and news of one part."""
         parcels = self.parcels[p] = day.room(self.parcels[p], 0, demands.size)
         news = np.empty((demands.size * self.rules["invitations"][0], 3), np.int64)
         n_lines, n_parcels, n_news = orders.book_orders(
-            self.consumers, self.rules, self.today, self.counts[p], page, demands, filled, lines, sample, parcels, news)
+            self.consumers, self.rules, self.today, self.counts[p], page, demands, verdicts, lines, sample, parcels,
+            news)
         by_arrival = np.empty(n_parcels, PARCEL)
         starts = orders.sort_by_arrival(parcels[:n_parcels], self.today["day"][0], by_arrival)
         return n_lines, by_arrival, starts, news[:n_news].copy()
 
     def deliver(self, parcels: list[list[NDArray[np.void]]], pool: ThreadPoolExecutor | None) -> Ints:
-        """Parcels reach consumers, batch by batch of each part; returns the units fit to be sold again, by article."""
+        """Parcels reach consumers, batch by batch of each part; returns units fit to be sold again, (places, skus)."""
         few = sum(batch.size for part in parcels for batch in part) < FEW
         done = each(None if few else pool, lambda p: [self._hand_over(p, batch) for batch in parcels[p]], len(parcels))
         found = [one for part in done for one in part]
         self.joins += [joins for joins, _, _ in found]
         self.news += [news for _, news, _ in found]
-        return sum((restocked for _, _, restocked in found), np.zeros(self.rules["skus"][0], np.int64))
+        return sum((restocked for _, _, restocked in found), self._no_units())
 
     def _hand_over(self, p: int, parcels: NDArray[np.void]) -> tuple[Ints, Ints, Ints]:
         """Who asks for a seat, news, and units to be sold again, of one batch."""
-        restocked = np.zeros(self.rules["skus"][0], np.int64)
+        restocked = self._no_units()
         joins = np.empty((parcels.size, 2), np.int64)
         news = np.empty((parcels.size * (self.rules["audience"][0] + 1), 3), np.int64)
         n_joins, n_news = orders.deliver(self.consumers, self.rules, self.today, self.counts[p], parcels, joins, news,
                                          restocked)
         return joins[:n_joins].copy(), news[:n_news].copy(), restocked
+
+    def _no_units(self) -> Ints:
+        return np.zeros((self.rules["places"][0], self.rules["skus"][0]), np.int64)
 
     def meet_in_groups(self, budget: int) -> None:
         """Seats are given out, links are passed on, some members leave."""
@@ -221,7 +254,7 @@ def add_counts(parts: Sequence[Counts]) -> Counts:
     """The sum of the parts' counts."""
     total = parts[0]
     for part in parts[1:]:
-        for name in ("looked", "tally", "moves", "renewed", "segments", "flows"):
+        for name in ("looked", "tally", "moves", "renewed", "segments", "flows", "hours"):
             total[name] += part[name]
     return total
 
