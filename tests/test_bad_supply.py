@@ -92,8 +92,8 @@ CASES: dict[str, tuple[str, str, list[str]]] = {
     "unknown maker": ("share: 0.3}", "share: 0.3, supplier: makr}", [
         "products.gift.supplier = makr — is no supplier"]),
     "a broadcast beyond midnight": ("brand:", "calendar: {live: [{name: x, channel: douyin, date: 2024-06-05, "
-                                    "hour: 23, minutes: 61}]}\nbrand:", ["calendar.live.0.minutes = 61 minute — must end before "
-                                                               "midnight: at most 60"]),
+                                    "hour: 23, minutes: 61}]}\nbrand:", [
+                                        "calendar.live.0.minutes = 61 minute — must end before midnight: at most 60"]),
     "two broadcasts at once": ("brand:", "calendar:\n  live:\n    - {name: x, channel: douyin, date: 2024-06-05}\n"
                                "    - {name: y, channel: douyin, date: 2024-06-05}\nbrand:", [
                                    "calendar.live.1 = douyin on 2024-06-05 — is a second broadcast"]),

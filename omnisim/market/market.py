@@ -254,7 +254,7 @@ def add_counts(parts: Sequence[Counts]) -> Counts:
     """The sum of the parts' counts."""
     total = parts[0]
     for part in parts[1:]:
-        for name in ("looked", "tally", "moves", "renewed", "segments", "flows", "hours"):
+        for name in ("looked", "tally", "moves", "renewed", "segments", "flows"):
             total[name] += part[name]
     return total
 

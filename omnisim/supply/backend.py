@@ -17,6 +17,8 @@ from omnisim.supply.stock import Stock
 
 Ints = NDArray[np.int64]
 SENT = MOVES.index("sent")
+NOTHING = np.zeros((1, 1), np.int64)
+"""Units of no order that waits, whatever the places and articles."""
 
 
 class Settled(NamedTuple):
@@ -63,7 +65,8 @@ class Backend:
 
     def receive(self, day: int) -> None:
         """The morning: supplies and returns reach the shelf, what is too old leaves it."""
-        self.thrown = int((self.stock.receive(day).sum(axis=0) * self.layout.landed).sum())
+        expired = self.stock.receive(day)
+        self.thrown = 0 if expired is None else int((expired.sum(axis=0) * self.layout.landed).sum())
 
     def suffices(self, units: Ints) -> bool:
         """Whether nobody's order need be looked at: one place has enough for all, units by article, and nobody waits.
@@ -92,12 +95,15 @@ class Backend:
     def order(self, day: int) -> None:
         """The evening: order by the rules."""
         if not self.layout.unlimited:
-            self.spent = self.buyer.order(self.stock, self.backlog.units(self.layout.desk), day)
+            waiting = self.backlog.units(self.layout.desk) if self.backlog.size else NOTHING
+            self.spent = self.buyer.order(self.stock, waiting, day)
 
     def close(self) -> tuple[Ints, Ints, Costs]:
         """The day's rows of stock and moves, and what the day cost."""
-        self.stock.count("waiting", self.backlog.units(self.layout.desk))
+        if self.backlog.size:
+            self.stock.count("waiting", self.backlog.units(self.layout.desk))
         stock, moves = self.stock.close()
-        kept = int((stock[..., STOCK.index("on_hand")].sum(axis=1) * self.layout.storage).sum())
-        self.buyer.remember(stock[..., STOCK.index("demand")] + moves[..., SENT])
+        kept = int(stock[..., STOCK.index("on_hand")].sum(axis=1) @ self.layout.storage)
+        if self.buyer.forecasts:
+            self.buyer.remember(stock[..., STOCK.index("demand")] + moves[..., SENT])
         return stock, moves, Costs(self.spent + (kept + 15) // 30, self.thrown)

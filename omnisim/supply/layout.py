@@ -58,6 +58,7 @@ class Lanes(NamedTuple):
     """S, or r + Q: also the stock at the start where none is given"""
     point: Ints
     lot: Ints
+    """1 for the rules without"""
     service: Floats
     supplier: Ints
     """number of the supplier, or -1"""
@@ -185,7 +186,7 @@ def _lanes(scenario: Scenario, places: list[str], skus: list[str], seed: int, re
     whole = [np.zeros(shape, np.int64) for _ in range(11)]
     rule, level, point, lot, maker, feeder, depth, days, cost, review, alarm = whole
     holds, service, luck = np.ones(shape, np.bool_), np.zeros(shape), np.zeros(shape, np.uint64)
-    maker[:], feeder[:], review[:] = -1, -1, 1
+    maker[:], feeder[:], review[:], lot[:] = -1, -1, 1, 1
     if not supply.nodes:
         level[0] = [product.base_stock for product in scenario.products.values()]
         maker[:], days[:], review[:] = 0, supply.lead_time, supply.review_days
@@ -199,7 +200,7 @@ def _lanes(scenario: Scenario, places: list[str], skus: list[str], seed: int, re
             if route is None:
                 continue  # refused when the scenario was checked
             holds[n, p], rule[n, p], service[n, p] = True, RULES[asked.rule], asked.service
-            level[n, p], point[n, p], lot[n, p] = top_of(asked), asked.reorder_point, asked.lot
+            level[n, p], point[n, p], lot[n, p] = top_of(asked), asked.reorder_point, max(1, asked.lot)
             days[n, p], cost[n, p] = route.lead_time, to_cents(route.cost)
             if route.source in makers:
                 maker[n, p] = makers.index(route.source)

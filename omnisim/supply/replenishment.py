@@ -37,19 +37,24 @@ class Replenishment:
     ----------
     layout : Layout
     level : int64 (N, S) [unit]  order-up-to levels in force; a plan or forecast may change them
-    demand : list of int64 (N, S)  demand of past days, kept where a rule forecasts
+    demand : list of int64 (N, S)  demand of past days
+    forecasts : bool  whether any rule needs them
     """
 
     layout: Layout
     level: Ints
     demand: list[Ints] = field(default_factory=list)
+    forecasts: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.forecasts = bool((self.layout.lanes.rule == FORECAST).any())
 
     def order(self, stock: Stock, waiting: Ints, day: int) -> int:
-        """Order what the rules ask for tonight; `waiting` units (N, S) are promised already. Returns the cost in cents.
+        """Order what the rules ask for tonight; `waiting` units (N, S) are promised already. Returns the cost [cents].
         """
         lanes = self.layout.lanes
         due = (day % lanes.review == 0) & lanes.holds
-        if due.any():
+        if self.forecasts:
             self._forecast(due)
         cost = self._transfer(stock, waiting, due, day)
         for depth in range(int(lanes.depth.max()), 0, -1):
@@ -59,8 +64,7 @@ class Replenishment:
 
     def remember(self, demand: Ints) -> None:
         """Keep the day's demand (N, S) for forecasts."""
-        if (self.layout.lanes.rule == FORECAST).any():
-            self.demand = [*self.demand[-MOST_DAYS + 1:], demand]
+        self.demand = [*self.demand[-MOST_DAYS + 1:], demand]
 
     def _forecast(self, due: NDArray[np.bool_]) -> None:
         lanes = self.layout.lanes
@@ -78,7 +82,7 @@ class Replenishment:
     def _wanted(self, stock: Stock, waiting: Ints, cells: NDArray[np.bool_]) -> Ints:
         lanes = self.layout.lanes
         position = stock.on_hand + stock.on_order - waiting
-        found: Ints = wanted(lanes.rule, position, self.level, lanes.point, np.maximum(lanes.lot, 1))
+        found: Ints = wanted(lanes.rule, position, self.level, lanes.point, lanes.lot)
         return np.where(cells, found, 0)
 
     def _transfer(self, stock: Stock, waiting: Ints, due: NDArray[np.bool_], day: int) -> int:
@@ -129,14 +133,15 @@ class Replenishment:
         if not cells.any():
             return 0
         amount = self._wanted(stock, waiting, cells)
-        smallest = np.where(lanes.supplier >= 0, makers.moq[lanes.supplier], 1)
-        amount = np.where(amount >= smallest, amount, 0)
+        smallest = makers.moq[lanes.supplier]
+        amount[amount < smallest] = 0
+        if not amount.any():
+            return 0
         if (makers.capacity >= 0).any():
             self._ration(stock, waiting, amount, smallest)
         cost = 0
-        for n, p in np.argwhere(amount > 0).tolist():
-            maker = int(lanes.supplier[n, p])
-            cost += int(makers.order_cost[maker]) + int(lanes.cost[n, p]) * int(amount[n, p])
+        if makers.order_cost.any() or lanes.cost.any():
+            cost = int((makers.order_cost[lanes.supplier] * (amount > 0) + lanes.cost * amount).sum())
         arrives = day + lanes.days + self._delays(day, amount > 0)
         for when in np.unique(arrives[amount > 0]).tolist():
             stock.expect(np.where(arrives == when, amount, 0), when)

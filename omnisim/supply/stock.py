@@ -52,24 +52,25 @@ class Stock:
         else:
             self.moves[..., MOVES.index(name)] += units
 
-    def receive(self, day: int) -> Ints:
+    def receive(self, day: int) -> Ints | None:
         """The morning: what is too old goes, supplies and returns fit to be sold come; returns units thrown away."""
-        expired = self._throw_away()
-        received = self.arrivals.pop(day, np.zeros_like(self.on_hand))
-        returned = self.restocks.pop(day, np.zeros_like(self.on_hand))
-        self.count("received", received)
-        self.count("returned", returned)
-        self.on_order -= received
-        if not self.unlimited:
-            self.on_hand += received + returned
-            self.taken_in += received + returned
+        expired = self._throw_away() if self.life.any() and not self.unlimited else None
+        received, returned = self.arrivals.pop(day, None), self.restocks.pop(day, None)
+        if received is not None:
+            self.count("received", received)
+            self.on_order -= received
+            self.on_hand += received
+            self.taken_in += received
+        if returned is not None:
+            self.count("returned", returned)
+            if not self.unlimited:
+                self.on_hand += returned
+                self.taken_in += returned
         return expired
 
     def _throw_away(self) -> Ints:
         """First in, first out: of what had come L days ago, whatever more than all that has left since has expired."""
         expired = np.zeros_like(self.on_hand)
-        if self.unlimited or not self.life.any():
-            return expired
         self.earlier = [self.taken_in.copy(), *self.earlier[:int(self.life.max())]]  # as of last night, and before
         left = self.taken_in - self.on_hand
         for life in np.unique(self.life[self.life > 0]).tolist():
