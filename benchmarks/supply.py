@@ -205,7 +205,7 @@ def settle_many(luck: np.random.Generator) -> None:
     skus, places = 4, 3
     sources = np.tile(np.arange(places), (2, skus, 1))
     desk = Desk(sources, np.full((2, skus), 0.25), np.ones(2), np.array([0.3, 0.3, 0.3]), np.array([120]),
-                np.array([0.1, 0.0]), np.array([2]), np.array([1]), np.ones(1), np.array([0.3]))
+                np.array([0.1, 0.0]), np.array([2]), np.array([1]), np.ones(1), np.array([0.3]), np.ones(1, np.int64))
     claims = np.zeros(ORDERS, CLAIM)
     claims["units"], claims["uses"], claims["sku"] = 1, 3, luck.integers(0, skus, ORDERS)
     claims["channel"], claims["minute"] = luck.integers(0, 2, ORDERS), np.sort(luck.integers(0, 1440, ORDERS))

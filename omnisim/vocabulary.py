@@ -157,7 +157,8 @@ _COLUMNS = (
     Column("trigger", "", "what moved the consumer", "触发"),
     Column("from_channel", "", "channel people come from", "来源渠道"),
     Column("to_channel", "", "channel they are led to", "去向渠道"),
-    Column("share", "share", "in flows, of the visits led on by from_channel; in segments, of the consumers", "占比"),
+    Column("share", "share", "in flows, of the visits led on by from_channel; in segments, of the consumers; in "
+           "deliveries, of the orders of node and channel", "占比"),
     Column("path", "", "channels touched, joined by ' > ': the first and the last five", "路径"),
     Column("consumers", "people", "in journeys, journeys that ended; in segments, consumers", "人数"),
     Column("cohort", "", "calendar month of the first order YYYY-MM", "首单月份"),
@@ -188,6 +189,7 @@ _COLUMNS = (
     Column("picked_up", "unit", "of the units filled, those picked up in the store", "自提"),
     Column("added", "unit", "units bought in the store while picking up", "自提加购"),
     Column("expired", "unit", "units thrown away after their shelf life", "过期"),
+    Column("days", "day", "days from the order to the consumer", "送达天数"),
     Column("hour", "hour", "hour of the day", "小时"),
     Column("cancelled", "order", "orders taken and then cancelled (oversold)", "取消订单数"),
     Column("order_id", "", "order number", "订单号"),

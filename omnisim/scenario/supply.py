@@ -133,7 +133,7 @@ class Supply(Section):
     warehouse: Name = "central"
     """Name of the one warehouse."""
     unlimited: bool = False
-    """true: stock never runs out, and nothing is ordered."""
+    """true: stock never runs out anywhere, and nothing is ordered."""
     lead_time: int = quantity(7, unit="day", ge=1, le=365)
     """Days from order to receipt."""
     moq: int = quantity(1, unit="unit/order", ge=1, le=2_000_000_000)

@@ -17,6 +17,8 @@ from omnisim.supply.stock import Stock
 
 Ints = NDArray[np.int64]
 SENT = MOVES.index("sent")
+ENDLESS = 1 << 60
+"""Units where stock never runs out."""
 NOTHING = np.zeros((1, 1), np.int64)
 """Units of no order that waits, whatever the places and articles."""
 
@@ -59,7 +61,8 @@ class Backend:
     thrown: int = 0
 
     def __post_init__(self) -> None:
-        opening = np.zeros_like(self.layout.opening) if self.layout.unlimited else self.layout.opening.copy()
+        endless = np.where(self.layout.lanes.holds, ENDLESS, 0)
+        opening = endless if self.layout.unlimited else self.layout.opening.copy()
         self.stock = Stock(opening, self.layout.life, self.layout.unlimited)
         self.buyer = Replenishment(self.layout, self.layout.lanes.level.copy())
 
@@ -71,8 +74,8 @@ class Backend:
     def suffices(self, units: Ints) -> bool:
         """Whether nobody's order need be looked at: one place has enough for all, units by article, and nobody waits.
         """
-        return self.layout.unlimited or (self.layout.plain and not self.backlog.size
-                                         and bool((units <= self.stock.on_hand[0]).all()))
+        return (self.layout.plain and not self.backlog.size
+                and (self.layout.unlimited or bool((units <= self.stock.on_hand[0]).all())))
 
     def serve_all(self, units: Ints) -> None:
         """Fill the day's demand, units by article; there is enough."""

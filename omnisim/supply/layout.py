@@ -46,6 +46,8 @@ class Desk(NamedTuple):
     """(T,) cumulative shares of consumers who live near"""
     add_on: Floats
     """(1,) share of pickups that buy one more"""
+    scale: Ints
+    """(1,) people that one consumer stands for"""
 
 
 class Lanes(NamedTuple):
@@ -177,7 +179,8 @@ def _desk(scenario: Scenario, channels: list[str], places: list[str], skus: list
         np.array([supply.sync_delay], np.int64), np.array(collects),
         np.array([places.index(name) for name in stores], np.int64),
         np.array([channels.index(name) if name in channels else -1 for name in owners], np.int64),
-        np.cumsum(near) / near.sum() if stores else near, np.array([pickup.add_on if pickup else 0.0]))
+        np.cumsum(near) / near.sum() if stores else near, np.array([pickup.add_on if pickup else 0.0]),
+        np.array([scenario.population.scale], np.int64))
 
 
 def _lanes(scenario: Scenario, places: list[str], skus: list[str], seed: int, replication: int) -> Lanes:
