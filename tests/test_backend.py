@@ -349,3 +349,16 @@ def test_more_stock_moves_no_exposures(everything: Scenario, books: Books) -> No
     more = simulate(everything.with_({"supply.nodes.central.stock.core.level": 900}))
     np.testing.assert_array_equal(more.daily[..., MEASURE["impressions"]], books.daily[..., MEASURE["impressions"]])
     assert units(more)["lost"].sum() < units(books)["lost"].sum()
+
+
+def test_the_brand_s_back_end_runs() -> None:
+    """The example in scenarios/: every table can be read, and units are conserved."""
+    from pathlib import Path
+
+    plain = om.load(Path(__file__).parents[1] / "scenarios" / "brand_backend.yaml")
+    small = plain.with_({"population.size": 20_000, "horizon.days": 30, "horizon.warm_up": 30})
+    result = om.run(small)
+    stock = result.stock
+    assert (stock["demand"] == stock["filled"] + stock["lost"] + stock["backordered"]).all()
+    assert set(stock["node"]) == set(result.moves["node"]) == {"central", "taobao_house", "shop"}
+    assert result.hours["visits"].sum() > 0 and result.deliveries["orders"].sum() > 0

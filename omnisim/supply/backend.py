@@ -59,11 +59,13 @@ class Backend:
     buyer: Replenishment = field(init=False)
     spent: int = 0
     thrown: int = 0
+    passed_on: Ints = field(init=False)
 
     def __post_init__(self) -> None:
         endless = np.where(self.layout.lanes.holds, ENDLESS, 0)
         opening = endless if self.layout.unlimited else self.layout.opening.copy()
         self.stock = Stock(opening, self.layout.life, self.layout.unlimited)
+        self.passed_on = np.zeros_like(opening)
         self.buyer = Replenishment(self.layout, self.layout.lanes.level.copy())
 
     def receive(self, day: int) -> None:
@@ -98,6 +100,8 @@ class Backend:
     def order(self, day: int) -> None:
         """The evening: order by the rules."""
         if not self.layout.unlimited:
+            if self.buyer.forecasts:
+                self.buyer.remember(self.stock.stock[..., STOCK.index("demand")] + self.passed_on)
             waiting = self.backlog.units(self.layout.desk) if self.backlog.size else NOTHING
             self.spent = self.buyer.order(self.stock, waiting, day)
 
@@ -107,6 +111,5 @@ class Backend:
             self.stock.count("waiting", self.backlog.units(self.layout.desk))
         stock, moves = self.stock.close()
         kept = int(stock[..., STOCK.index("on_hand")].sum(axis=1) @ self.layout.storage)
-        if self.buyer.forecasts:
-            self.buyer.remember(stock[..., STOCK.index("demand")] + moves[..., SENT])
+        self.passed_on = moves[..., SENT]
         return stock, moves, Costs(self.spent + (kept + 15) // 30, self.thrown)
