@@ -10,6 +10,9 @@ Each day, SimPy's clock calls in this order:
 5. 21:00 parcels arrive, some come back; membership, seats, links passed on, advocates
 6. 22:00 replenishment up to the base stock
 7. 24:00 the books are closed for the day
+
+Where stock is unlimited nobody waits for anybody: each part of the population lives, settles and receives its parcels
+in one go, to the same result.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ from numpy.typing import NDArray
 from omnisim.books import MEASURE, Books
 from omnisim.ledger import Ledger
 from omnisim.market.day import TODAY, Today
-from omnisim.market.market import Demand, Market, open_market, split_population
+from omnisim.market.market import Market, each, open_market, split_population
 from omnisim.market.reach import Bought, buy
 from omnisim.market.rules import active_channels
 from omnisim.plan import Observation, Plan, Policy, to_cents
@@ -43,6 +46,8 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 Reader = Callable[[Books, str], "pd.DataFrame"]
 """Makes one table of the books so far."""
+FEW = 2_000
+"""Orders or parcels that one thread works through before a second one is worth waking."""
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
@@ -98,7 +103,9 @@ class Run:
         self.season = Season(self.scenario, self.names)
         self.budget = np.zeros(len(self.names), np.int64)
         self.bought: Bought
-        self.demand: Demand
+        self.filled: list[NDArray[np.bool_]] | None = None
+        self.arrived: list[list[NDArray[np.void]]] = [[] for _ in world.market.parts]
+        self.restocked = [np.zeros(len(self.skus), np.int64) for _ in world.market.parts]
 
     def advance(self, until: int, progress: Progress | None = None, done: int = 0, total: int = 0) -> None:
         """Let the days pass up to the evening before day `until`."""
@@ -151,9 +158,27 @@ class Run:
         if market.rules["community"][0] >= 0:
             media[market.rules["community"][0]] = 0  # buys rewarded shares instead, see step 5
         self.bought = buy(market.media, media, market.searches)
-        self.demand, ended = market.live(self._today(day), self.pool)
-        for part, paths in enumerate(ended):
-            self.world.ledger.add_journeys(part, paths, day)
+        market.begin(self._today(day))
+        if self.world.warehouse.unlimited:
+            self._by_part(self._live, self._settle, self._deliver)
+        else:
+            self._by_part(self._live)
+
+    def _by_part(self, *steps: Callable[[int], None], few: bool = False) -> None:
+        """Take steps with each part of the population: parts side by side, unless there is too little to do."""
+        each(None if few else self.pool, lambda p: [step(p) for step in steps], len(self.world.market.parts))
+
+    def _live(self, p: int) -> None:
+        self.world.market.live(p, self.world.ledger)
+
+    def _settle(self, p: int) -> None:
+        world = self.world
+        filled = None if self.filled is None else self.filled[p]
+        world.fulfilment.ship(p, *world.market.settle(p, filled, world.ledger), world.market.today["day"][0])
+
+    def _deliver(self, p: int) -> None:
+        self.arrived[p] = self.world.fulfilment.arrive(p, self.world.market.today["day"][0])
+        self.restocked[p] = self.world.market.deliver(p, self.arrived[p])
 
     def _today(self, day: int) -> Today:
         service, market = self.scenario.service, self.world.market
@@ -177,26 +202,27 @@ class Run:
 
     def settle(self, day: int) -> None:
         """Step 4: who gets the last unit matters, and is looked into, only where stock is short."""
-        world, demand = self.world, self.demand
-        if world.warehouse.suffices(demand.units):
+        world, demand = self.world, self.world.market.demand()
+        if not world.warehouse.unlimited:
+            self.filled = None
+            if not world.warehouse.suffices(demand.units):
+                order, sku, units = demand.in_order()
+                decided = np.empty(order.size, np.bool_)
+                decided[order] = world.warehouse.serve(sku, units)
+                self.filled = demand.by_part(decided)
+            self._by_part(self._settle, few=sum(part.size for part in demand.parts) < FEW)
+        if self.filled is None:
             world.warehouse.serve_all(demand.units)
-            filled = [np.ones(part.size, np.bool_) for part in demand.parts]
-        else:
-            order, sku, units = demand.in_order()
-            decided = np.empty(order.size, np.bool_)
-            decided[order] = world.warehouse.serve(sku, units)
-            filled = demand.by_part(decided)
-        for part, (parcels, starts) in enumerate(world.market.settle(demand, filled, world.ledger, self.pool)):
-            world.fulfilment.ship(part, parcels, starts, day)
+        world.ledger.number_orders()
 
     def after_sales(self, day: int) -> None:
         """Step 5."""
         world, market = self.world, self.world.market
-        parcels = world.fulfilment.arrive(day)
-        restocked = market.deliver(parcels, self.pool)
-        for batch in (batch for part in parcels for batch in part):
+        if not world.warehouse.unlimited:
+            self._by_part(self._deliver, few=world.fulfilment.due(day) < FEW)
+        for batch in (batch for part in self.arrived for batch in part):
             world.ledger.add_deliveries(batch, day)
-        world.warehouse.take_back(restocked, day + self.scenario.supply.restock_days)
+        world.warehouse.take_back(np.sum(self.restocked, axis=0), day + self.scenario.supply.restock_days)
         if market.rules["community"][0] >= 0:
             market.meet_in_groups(int(self.budget[market.rules["community"][0]]))
 

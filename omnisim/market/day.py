@@ -144,6 +144,11 @@ def queue(c: Consumers, counts, visits, i, k, origin, led_from):
 
 def empty_counts(rules: Rules) -> Counts:
     """Counts of zero."""
-    counts = np.zeros(1, COUNTS)
+    return clear_counts(np.empty(1, COUNTS), rules)
+
+
+def clear_counts(counts: Counts, rules: Rules) -> Counts:
+    """The same counts, back to zero."""
+    counts.view(np.int64)[:] = 0
     counts["scale"] = rules["scale"]
     return counts
