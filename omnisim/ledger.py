@@ -227,9 +227,13 @@ class Ledger:
         written = [lines[:used] for lines, used in zip(self.lines, self.n_lines, strict=True)]
         orders = written[0]
         if len(written) > 1:  # day after day, as the numbers of the orders go
+            orders, n = np.empty(sum(self.n_lines), ORDER_DTYPE), 0
             edges = [np.searchsorted(lines["day"], np.arange(self.scenario.horizon.days + 1)) for lines in written]
-            orders = np.concatenate([lines[edge[day]:edge[day + 1]] for day in range(self.scenario.horizon.days)
-                                     for lines, edge in zip(written, edges, strict=True)])
+            for day in range(self.scenario.horizon.days):
+                for lines, edge in zip(written, edges, strict=True):
+                    some = lines[edge[day]:edge[day + 1]]
+                    orders[n:n + some.size] = some
+                    n += some.size
         orders["weight"] = self.scenario.population.scale << self.halvings
         orders["channel"] = place[orders["channel"]]
         orders["delivered"][orders["delivered"] >= self.scenario.horizon.days] = -1

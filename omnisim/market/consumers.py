@@ -22,7 +22,7 @@ from omnisim.vocabulary import STATE_INDEX
 NEVER = -32768
 """Day of something that has not happened; also a time-out that will not come."""
 
-FULL16 = 65535
+FULL8, FULL16 = 255, 65535
 
 NEIGHBOURS = np.uint64(20)
 """Length of everybody's list of neighbours; invitations, readers and audiences are not longer."""
@@ -66,7 +66,7 @@ class Consumers(NamedTuple):
 
     people: NDArray[np.void]
     """PERSON (n,)"""
-    affinity: NDArray[np.uint16]
+    affinity: NDArray[np.uint8]
     """(n,) upper bound of affinity, in 1/grain"""
     grain: NDArray[np.float64]
     """(1,) as fine as the largest affinity allows"""
@@ -104,7 +104,7 @@ def allocate(n: int, channels: int, most: float) -> Consumers:
     n = -(-n // CHUNK) * CHUNK
     for name in ("interest_day", "touched", "first_day", "order_day"):
         people[name] = NEVER
-    return Consumers(people, np.zeros(n, np.uint16), np.array([(FULL16 - 2) / max(most, 1e-9)]),
+    return Consumers(people, np.zeros(n, np.uint8), np.array([(FULL8 - 2) / max(most, 1e-9)]),
                      np.zeros((channels, n // LANES), np.uint64), np.full(n, NEVER, np.int16),
                      np.zeros(n, np.uint16), np.zeros(n, np.uint16), last,
                      np.zeros((channels, n), np.uint16))
@@ -165,7 +165,7 @@ def settle_in(c: Consumers, rules, low, high):
                 s += 1
             p.segment = s
             p.affinity = quantile(r.affinity_quantiles, spread(r.key_affinity, i)) * r.affinity_scale[s]
-            c.affinity[i] = min(65535.0, math.floor(np.float64(p.affinity) * c.grain[0]) + 2.0)
+            c.affinity[i] = min(255.0, max(2.0, math.floor(np.float64(p.affinity) * c.grain[0]) + 1.0))
         for k in range(r.channels):
             fine_draws(reach, numbers, 0, n, 0, r.key_reach[k], 1)
             bits = np.uint64(0)

@@ -153,8 +153,8 @@ def book_orders(c: Consumers, rules, today, counted, page: Page, demands, filled
 
 @melted
 def _draw_lapses(r: Rules, demands, day, lapses, own):
-    """Whether each repeat order would be the last: draws `need` (level 64 + ordinal), and the word of the consumer's own
-    lapse probability, Beta(a, b), many at a time."""
+    """Whether each repeat order would be the last: draws `need` (level 64 + ordinal), and the word of the
+    consumer's own lapse probability, Beta(a, b), many at a time."""
     for d in range(demands.size):
         i, level = np.uint64(demands[d].consumer), np.uint64(64 + demands[d].ordinal)
         lapses[d], _, _, _ = philox(i & LOW, np.uint64(day + DAY_ZERO), level, i >> S32, r.key_need & LOW,
