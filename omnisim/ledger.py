@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from omnisim.books import (
     COHORT,
     GROUPS,
+    HOUR,
     MEASURE,
     MEASURES,
+    MOVES,
     ORDER_DTYPE,
     PARCEL,
     SEGMENT,
@@ -77,6 +79,8 @@ class Ledger:
     flows: Ints = field(init=False)
     segments: Ints = field(init=False)
     stock: Ints = field(init=False)
+    moves: Ints = field(init=False)
+    hours: list[tuple[int, Ints]] = field(default_factory=list)
     first_day: int = field(init=False)
     pages: list[Page] = field(init=False)
     lines: list[NDArray[np.void]] = field(init=False)
@@ -97,7 +101,8 @@ class Ledger:
         self.transitions = np.zeros((days, 39), np.int64)
         self.flows = np.zeros((n, n, 2), np.int64)
         self.segments = np.zeros((len(self.scenario.population.segments), len(SEGMENT)), np.int64)
-        self.stock = np.zeros((days, 1, len(self.scenario.products), len(STOCK)), np.int64)
+        places = (days, len(self.scenario.supply.places), len(self.scenario.products))
+        self.stock, self.moves = np.zeros((*places, len(STOCK)), np.int64), np.zeros((*places, len(MOVES)), np.int64)
         past = min(32_000 - horizon.warm_up, int(self.scenario.brand.age * 365) + 2)
         self.first_day = -horizon.warm_up - past
         start = np.datetime64(horizon.start, "D")
@@ -138,6 +143,11 @@ class Ledger:
             if day >= self.scenario.horizon.days % 30:
                 self.group_unique += tally[:, :, MEASURE["unique_visitors"]]
 
+    def add_hours(self, day: int, hours: Ints) -> None:
+        """Visits, orders and cancellations of a day with broadcasts, by channel and hour."""
+        if self.reported(day):
+            self.hours.append((day, hours))
+
     def so_far(self, day: int) -> Books:
         """The books up to the evening before `day`, for a policy to read."""
         partial = copy.copy(self)
@@ -145,7 +155,7 @@ class Ledger:
         partial.n_lines, partial.returned = [0] * self.parts, []
         books = partial.close()
         books.days = day
-        for name in ("daily", "stages", "transitions", "stock"):
+        for name in ("daily", "stages", "transitions", "stock", "moves"):
             setattr(books, name, getattr(books, name)[:row])
         return books
 
@@ -221,7 +231,10 @@ class Ledger:
             buyers=sum((page.buyers for page in self.pages), np.zeros_like(self.pages[0].buyers)),
             cohorts=sum((page.cohorts for page in self.pages), np.zeros_like(self.pages[0].cohorts)),
             second=second, stock=self.stock, segments=self.segments,
-            orders=self._close_orders(place), decisions=self.decisions)
+            orders=self._close_orders(place), decisions=self.decisions, moves=self.moves,
+            live_days=np.array([day for day, _ in self.hours], np.int64),
+            hours=_widen(np.stack([np.zeros((len(self.names), 24, len(HOUR)), np.int64),
+                                   *(hours for _, hours in self.hours)]), place, len(names), 1)[1:])
 
     def _close_orders(self, place: Ints) -> NDArray[np.void]:
         written = [lines[:used] for lines, used in zip(self.lines, self.n_lines, strict=True)]

@@ -27,10 +27,12 @@ LAYERS = (  # a room may import from the rows below its own, and from itself
     {"canvas"},  # what plots are drawn on
     {"fonts"},
     {"simulation"},
+    {"exchange"},  # what market and supply hand to each other
     {"market", "supply"},
     {"ledger", "plan_file"},
     {"response", "books"},
     {"plan"},
+    {"season"},  # what the calendar makes of a day
     {"scenario"},
     {"streams", "sums"},
     {"portable"},

@@ -50,7 +50,8 @@ PERSON = np.dtype([
     ("stage", "u1"), ("flags", "u1"), ("segment", "u1"),
     ("orders", "u1"),         # orders so far, at most 255
     ("home", "u1"),           # channel of the last order
-    ("padding", "u1", 3),
+    ("mark", "u1"),           # what bad service has left, in 255ths, on mark_day; it fades from there
+    ("mark_day", "i2"),
 ])
 """What is read together when something happens to a consumer: 32 bytes, half a cache line."""
 

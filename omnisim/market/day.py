@@ -78,6 +78,9 @@ TODAY = np.dtype([
     ("exposure", "f8", CHANNELS),       # impressions by unit of affinity (ρ)
     ("paid", "f8", CHANNELS),           # share of impressions that are bought
     ("coverage", "f8", CHANNELS),       # share of searches that find the brand: g0 + (1 - g0) A
+    ("hourly", "i8"),                   # whether visits are counted by the hour
+    ("live_start", "i8", CHANNELS), ("live_minutes", "i8", CHANNELS),  # the broadcast of the day, if there is one
+    ("live_share", "f8", CHANNELS),     # share of visits and orders that fall into it
 ])
 """What the day brings to everybody."""
 Today = Any
@@ -97,6 +100,7 @@ COUNTS = np.dtype([
     ("segments", "i8", (SEGMENTS, len(SEGMENT))),
     ("flows", "i8", (CHANNELS, CHANNELS, 2)),  # visits and orders led from row to column
     ("units", "i8", SKUS),              # units asked for, by article
+    ("hours", "i8", (CHANNELS, 24)),    # visits by the hour, on days with broadcasts
     ("todo", "i8", (FLOWS + 1, 3)),     # scratch: visits that a visit leads to
 ])
 """What one part of the population counts on one day."""

@@ -58,6 +58,7 @@ from omnisim.market.rules import (
     Rules,
 )
 from omnisim.market.scan import scan_affinity, scan_due, scan_needs, scan_visits
+from omnisim.market.trust import distrust
 from omnisim.market.visits import ask, frequents, lift_bound, make_visits, pulls, touch
 from omnisim.portable import exp, happens, quantile
 from omnisim.processor import PACKED, prefetch
@@ -167,6 +168,8 @@ def feel_need(c: Consumers, r: Rules, t: Today, counts, asked: Asked, w: Workspa
         m *= t.member_factor
     if flags & SEAT:
         m *= (1.0 + r.touch) * t.flash_factor
+    if r.remembers:
+        m *= 1.0 - r.trust_need * distrust(c, r, i, t.day)
     mean = quantile(r.rate_quantiles, unit(own)) / r.rate_scale * m * t.most
     if not happens(u, mean):
         return
@@ -188,7 +191,7 @@ def feel_need(c: Consumers, r: Rules, t: Today, counts, asked: Asked, w: Workspa
             k = r.community if flags & SEAT and r.checkout[r.community] else np.int64(pick_channel(c, r, i, unit(v1)))
         if r.checkout[k] and unit(v2) * t.most < t.weight[k]:
             queue(c, counts, w.visits, i, k, FROM_NEED, -1)
-            ask(r, counts, asked.demands, i, k, t.day, c.people[i].segment, FROM_NEED, v3, j, -1)
+            ask(r, t, counts, asked.demands, i, k, c.people[i].segment, FROM_NEED, v3, j, -1)
 
 
 @inner
@@ -210,7 +213,7 @@ def hear_from_others(c: Consumers, r: Rules, t: Today, counts, asked: Asked, w: 
                 invited = i
                 queue(c, counts, w.visits, i, k, FROM_REFERRAL, -1)
                 word, _, _, _ = words(r.key_refer, i, t.day, 3)
-                ask(r, counts, asked.demands, i, k, t.day, c.people[i].segment, FROM_REFERRAL, word, 0, -1)
+                ask(r, t, counts, asked.demands, i, k, c.people[i].segment, FROM_REFERRAL, word, 0, -1)
         elif kind == SCAN:
             queue(c, counts, w.visits, i, r.community, FROM_LINK, k)
         else:

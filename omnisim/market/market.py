@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from omnisim.books import MEASURE, PARCEL
+from omnisim.books import CLAIM, FILLED, MEASURE, PARCEL, VERDICT
 from omnisim.ledger import Ledger
 from omnisim.market import community, day, journey, orders
 from omnisim.market.consumers import ALIVE, NEVER, S_B, S_D, S_M, S_X, SEAT, Consumers, allocate, settle_in, take_census
@@ -36,6 +36,13 @@ MOVED[25] = 0  # an advocate who exposes a neighbour does not move
 NOBODY = np.empty((0, 3), np.int64)
 
 
+def grant(demands: NDArray[np.void]) -> NDArray[np.void]:
+    """VERDICT (n,): there is enough for all of DEMAND (n,)."""
+    granted = np.zeros(demands.size, VERDICT)
+    granted["fate"], granted["channel"], granted["sku"] = FILLED, demands["channel"], demands["sku"]
+    return granted
+
+
 @dataclass
 class Demand:
     """What consumers want to buy today, part by part.
@@ -45,29 +52,49 @@ class Demand:
     parts : list of DEMAND (n,)
     units : int64 (skus,)  units of the real market by article, over all parts
     rules, day : of the market
+    split : list of (int, int)  first consumer of each part, and the one after the last
     """
 
     parts: list[NDArray[np.void]]
     units: Ints
     rules: Rules
     day: int
+    split: list[tuple[int, int]]
 
-    def in_order(self) -> tuple[Ints, Ints, Ints]:
+    def in_order(self, consumers: Consumers) -> tuple[Ints, NDArray[np.void]]:
         """All demands in the order in which scarce stock is given out: minute, keyed hash, consumer, need.
 
         Returns
         -------
         order : int64 (n,)  places in the parts laid end to end
-        sku, units : int64 (n,)  in that order
+        claims : CLAIM (n,)  in that order
         """
         rows = np.concatenate(self.parts)
-        keys = orders.settlement_keys(self.rules, rows, self.day)
+        keys, claims = np.empty(rows.size, np.int64), np.empty(rows.size, CLAIM)
+        orders.draw_claims(consumers, self.rules, rows, self.day, keys, claims)
         order = np.lexsort((rows["ordinal"], rows["consumer"], keys, rows["minute"]))
-        return order, rows["sku"][order].astype(np.int64), rows["quantity"][order] * self.rules["scale"][0]
+        return order, claims[order]
 
-    def by_part(self, filled: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
-        """What was decided about all demands laid end to end, part by part."""
-        return np.split(filled, np.cumsum([part.size for part in self.parts])[:-1])
+    def by_part(self, verdicts: NDArray[np.void]) -> list[NDArray[np.void]]:
+        """Verdicts about all demands laid end to end, part by part."""
+        return np.split(verdicts, np.cumsum([part.size for part in self.parts])[:-1])
+
+    def with_more(self, verdicts: NDArray[np.void], more: list[tuple[NDArray[np.void], NDArray[np.void]]],
+                  ) -> tuple[Demand, list[NDArray[np.void]]]:
+        """The demands with further rows among them, and all verdicts, part by part.
+
+        Parameters
+        ----------
+        verdicts : VERDICT (n,)  of the parts laid end to end
+        more : list of (DEMAND (m,), VERDICT (m,))  orders that had waited, or were placed on the way; each goes to its
+            consumer's chunk, so that no split of the population changes the order
+        """
+        rows = np.concatenate([*self.parts, *(rows for rows, _ in more)])
+        decided = np.concatenate([verdicts, *(verdicts for _, verdicts in more)])
+        by_chunk = np.argsort(rows["consumer"] // CHUNK, kind="stable")
+        edges = np.searchsorted(rows["consumer"][by_chunk] // CHUNK, [low // CHUNK for low, _ in self.split[1:]])
+        parts = [part.copy() for part in np.split(rows[by_chunk], edges)]
+        return Demand(parts, self.units, self.rules, self.day, self.split), np.split(decided[by_chunk], edges)
 
 
 @dataclass
@@ -131,22 +158,25 @@ class Market:
         """What all parts want to buy today."""
         units = sum((counts["units"][0][:self.rules["skus"][0]] for counts in self.counts),
                     np.zeros(self.rules["skus"][0], np.int64))
-        return Demand([asked.demands[:counts["demands"][0]] for asked, counts in
-                       zip(self.asked, self.counts, strict=True)], units, self.rules, self.today["day"][0])
+        return Demand([self.wanted(p) for p in range(len(self.parts))], units, self.rules, self.today["day"][0],
+                      self.parts)
 
-    def settle(self, p: int, filled: NDArray[np.bool_] | None, ledger: Ledger) -> tuple[NDArray[np.void], Ints]:
-        """What could be filled of a part's demands, all of them if None, is booked and takes effect.
+    def wanted(self, p: int) -> NDArray[np.void]:
+        """What a part wants to buy today, DEMAND (n,)."""
+        return self.asked[p].demands[:self.counts[p]["demands"][0]]
+
+    def settle(self, p: int, demands: NDArray[np.void], verdicts: NDArray[np.void], ledger: Ledger,
+               ) -> tuple[NDArray[np.void], Ints]:
+        """What was decided about the demands of a part is booked and takes effect.
 
         Returns
         -------
         PARCEL (n,) by day of arrival, numbered within the part; and where the parcels of today, tomorrow, … begin
         """
-        demands = self.asked[p].demands[:self.counts[p]["demands"][0]]
-        filled = np.ones(demands.size, np.bool_) if filled is None else filled
         parcels = self.parcels[p] = day.room(self.parcels[p], 0, demands.size)
         news = np.empty((demands.size * self.rules["invitations"][0], 3), np.int64)
         n_lines, n_parcels, n_news = orders.book_orders(
-            self.consumers, self.rules, self.today, self.counts[p], ledger.page(p, demands.size), demands, filled,
+            self.consumers, self.rules, self.today, self.counts[p], ledger.page(p, demands.size), demands, verdicts,
             ledger.blank_lines(p, demands.size, self.today["day"][0]), ledger.sample, parcels, news)
         by_arrival = np.empty(n_parcels, PARCEL)
         starts = orders.sort_by_arrival(parcels[:n_parcels], self.today["day"][0], by_arrival)
@@ -155,8 +185,8 @@ class Market:
         return by_arrival, starts
 
     def deliver(self, p: int, parcels: list[NDArray[np.void]]) -> Ints:
-        """Parcels reach consumers of a part, batch by batch; returns the units fit to be sold again, by article."""
-        restocked = np.zeros(self.rules["skus"][0], np.int64)
+        """Parcels reach consumers of a part, batch by batch; returns units fit to be sold again, (places, skus)."""
+        restocked = self.no_units()
         for batch in parcels:
             joins = np.empty((batch.size, 2), np.int64)
             news = np.empty((batch.size * (self.rules["audience"][0] + 1), 3), np.int64)
@@ -165,6 +195,10 @@ class Market:
             self.joins[p].append(joins[:n_joins].copy())
             self.news[p].append(news[:n_news].copy())
         return restocked
+
+    def no_units(self) -> Ints:
+        """None of any article at any place, (places, skus)."""
+        return np.zeros((self.rules["places"][0], self.rules["skus"][0]), np.int64)
 
     def meet_in_groups(self, budget: int) -> None:
         """Seats are given out, links are passed on, some members leave."""
