@@ -11,6 +11,9 @@ Each day, SimPy's clock calls in this order:
 5. 21:00 parcels arrive, some come back; membership, seats, links passed on, advocates
 6. 22:00 replenishment: transfers, supplies from node to node, orders to suppliers, express
 7. 24:00 the books are closed for the day
+
+Where stock is unlimited nobody waits for anybody: each part of the population lives, settles and receives its parcels
+in one go, to the same result.
 """
 
 from __future__ import annotations
@@ -30,7 +33,7 @@ from omnisim.books import MEASURE, Books
 from omnisim.exchange import count_hours, give_out
 from omnisim.ledger import Ledger
 from omnisim.market.day import TODAY, Today
-from omnisim.market.market import Demand, Market, open_market, split_population
+from omnisim.market.market import Market, each, grant, open_market, split_population
 from omnisim.market.reach import Bought, buy
 from omnisim.market.rules import active_channels
 from omnisim.plan import Observation, Plan, Policy, to_cents
@@ -48,6 +51,8 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 Reader = Callable[[Books, str], "pd.DataFrame"]
 """Makes one table of the books so far."""
+FEW = 2_000
+"""Orders or parcels that one thread works through before a second one is worth waking."""
 
 
 @dataclass
@@ -101,7 +106,11 @@ class Run:
         self.season = Season(self.scenario, self.names)
         self.budget = np.zeros(len(self.names), np.int64)
         self.bought: Bought
-        self.demand: Demand
+        # of each part, today: what it wants to buy, what was decided about it, what arrived, what can be sold again
+        self.wanted = [world.market.wanted(p) for p in range(len(world.market.parts))]
+        self.verdicts = [grant(wanted) for wanted in self.wanted]
+        self.arrived: list[list[NDArray[np.void]]] = [[] for _ in self.wanted]
+        self.restocked = [world.market.no_units() for _ in self.wanted]
 
     def advance(self, until: int, progress: Progress | None = None, done: int = 0, total: int = 0) -> None:
         """Let the days pass up to the evening before day `until`."""
@@ -155,9 +164,30 @@ class Run:
         if market.rules["community"][0] >= 0:
             media[market.rules["community"][0]] = 0  # buys rewarded shares instead, see step 5
         self.bought = buy(market.media, media, market.searches)
-        self.demand, ended = market.live(self._today(day), self.pool)
-        for part, paths in enumerate(ended):
-            self.world.ledger.add_journeys(part, paths, day)
+        market.begin(self._today(day))
+        if self.world.backend.layout.unlimited:
+            self._by_part(self._live, self._settle, self._deliver)
+        else:
+            self._by_part(self._live)
+
+    def _by_part(self, *steps: Callable[[int], None], few: bool = False) -> None:
+        """Take steps with each part of the population: parts side by side, unless there is too little to do."""
+        each(None if few else self.pool, lambda p: [step(p) for step in steps], len(self.world.market.parts))
+
+    def _live(self, p: int) -> None:
+        self.world.market.live(p, self.world.ledger)
+
+    def _settle(self, p: int) -> None:
+        world, market = self.world, self.world.market
+        if world.backend.layout.unlimited:
+            self.wanted[p] = market.wanted(p)
+            self.verdicts[p] = grant(self.wanted[p])
+        parcels, starts = market.settle(p, self.wanted[p], self.verdicts[p], world.ledger)
+        world.fulfilment.ship(p, parcels, starts, market.today["day"][0])
+
+    def _deliver(self, p: int) -> None:
+        self.arrived[p] = self.world.fulfilment.arrive(p, self.world.market.today["day"][0])
+        self.restocked[p] = self.world.market.deliver(p, self.arrived[p])
 
     def _today(self, day: int) -> Today:
         service, market = self.scenario.service, self.world.market
@@ -185,25 +215,28 @@ class Run:
 
     def settle(self, day: int) -> None:
         """Step 4: who gets the last unit matters, and is looked into, only where stock is short."""
-        world, demand = self.world, self.demand
+        world, demand = self.world, self.world.market.demand()
         if world.backend.suffices(demand.units):
             world.backend.serve_all(demand.units)
-            verdicts = demand.grant()
+            if not world.backend.layout.unlimited:
+                self.wanted, self.verdicts = demand.parts, [grant(part) for part in demand.parts]
         else:
-            demand, verdicts = give_out(demand, world.market, world.backend, day)
-        for part, (parcels, starts) in enumerate(world.market.settle(demand, verdicts, world.ledger, self.pool)):
-            world.fulfilment.ship(part, parcels, starts, day)
+            demand, self.verdicts = give_out(demand, world.market, world.backend, day)
+            self.wanted = demand.parts
+        if not world.backend.layout.unlimited:
+            self._by_part(self._settle, few=sum(part.size for part in self.wanted) < FEW)
+        world.ledger.number_orders()
         if world.market.today["hourly"][0]:
-            world.ledger.add_hours(day, count_hours(world.market, demand.parts, verdicts))
+            world.ledger.add_hours(day, count_hours(world.market, self.wanted, self.verdicts))
 
     def after_sales(self, day: int) -> None:
         """Step 5."""
         world, market = self.world, self.world.market
-        parcels = world.fulfilment.arrive(day)
-        restocked = market.deliver(parcels, self.pool)
-        for batch in (batch for part in parcels for batch in part):
+        if not world.backend.layout.unlimited:
+            self._by_part(self._deliver, few=world.fulfilment.due(day) < FEW)
+        for batch in (batch for part in self.arrived for batch in part):
             world.ledger.add_deliveries(batch, day)
-        world.backend.stock.take_back(restocked, day + self.scenario.supply.restock_days)
+        world.backend.stock.take_back(np.sum(self.restocked, axis=0), day + self.scenario.supply.restock_days)
         if market.rules["community"][0] >= 0:
             market.meet_in_groups(int(self.budget[market.rules["community"][0]]))
 

@@ -119,11 +119,12 @@ def test_parcels_arrive_on_their_day_in_the_order_they_were_sent() -> None:
     starts = sort_by_arrival(parcels, 3, by_arrival)
     way.ship(1, by_arrival, starts, 3)
     way.ship(1, by_arrival, starts, 3)
-    assert way.arrive(3) == [[], []]
-    nobody, batches = way.arrive(4)
-    assert nobody == [] and [batch["order_id"].tolist() for batch in batches] == [[1], [1]]
-    assert [batch["order_id"].tolist() for batch in way.arrive(5)[1]] == [[0, 2, 3], [0, 2, 3]]
-    assert way.arrive(5) == [[], []]
+    assert way.arrive(0, 3) == way.arrive(1, 3) == way.arrive(0, 4) == []
+    assert way.due(4) == 2 and way.due(5) == 6
+    batches = way.arrive(1, 4)
+    assert [batch["order_id"].tolist() for batch in batches] == [[1], [1]]
+    assert [batch["order_id"].tolist() for batch in way.arrive(1, 5)] == [[0, 2, 3], [0, 2, 3]]
+    assert way.arrive(1, 5) == [] and way.due(5) == 0
 
 
 def test_stock_that_suffices_is_given_out_without_looking_at_the_order() -> None:
@@ -193,14 +194,14 @@ def test_scarce_stock_goes_to_the_earliest_minutes_then_by_a_keyed_hash() -> Non
                  brand={"age": 0.0, "new_customers": 0.0})
     world = open_world(s, 1)
     asked: list[np.ndarray] = []
-    lived = world.market.live
+    demand = world.market.demand
 
-    def watch(*args: object) -> object:
-        found = lived(*args)
-        asked.append(np.concatenate(found[0].parts))
+    def watch() -> object:
+        found = demand()
+        asked.append(np.concatenate(found.parts))
         return found
 
-    world.market.live = watch
+    world.market.demand = watch
     live(world, 1)
     wanted = asked[0]
     assert wanted.size > 1_000 and np.unique(wanted["minute"]).size < wanted.size

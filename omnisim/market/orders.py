@@ -24,6 +24,7 @@ from omnisim.market.consumers import (
     Consumers,
     acquaintance,
     lift_need,
+    purchase_rate,
     uses,
 )
 from omnisim.market.day import Today
@@ -173,8 +174,8 @@ def book_orders(c: Consumers, rules, today, counted, page: Page, demands, verdic
 
 @melted
 def _draw_lapses(r: Rules, demands, day, lapses, own):
-    """Whether each repeat order would be the last: draws `need` (level 64 + ordinal), and the consumer's own lapse
-    probability (`consumers.lapse_chance`), many at a time."""
+    """Whether each repeat order would be the last: draws `need` (level 64 + ordinal), and the word of the
+    consumer's own lapse probability, Beta(a, b), many at a time."""
     for d in range(demands.size):
         i, level = np.uint64(demands[d].consumer), np.uint64(64 + demands[d].ordinal)
         lapses[d], _, _, _ = philox(i & LOW, np.uint64(day + DAY_ZERO), level, i >> S32, r.key_need & LOW,
@@ -198,7 +199,7 @@ def _change_status(c: Consumers, r: Rules, t: Today, counts, page: Page, tally, 
         part[SEGMENT_FIRST] += counts.scale
         c.people[i].flags |= CUSTOMER | ALIVE
         c.people[i].first_day = t.day
-        lift_need(c, r, i)
+        lift_need(c, r, i, purchase_rate(r, i))
         for j in range(r.channels):
             if r.follow[j] > 0.0:
                 lift_bound(c, r, i, j, t.day)
@@ -209,7 +210,7 @@ def _change_status(c: Consumers, r: Rules, t: Today, counts, page: Page, tally, 
     if not flags & ALIVE and demand.origin != FROM_NEED:  # who lapsed this morning still had today's needs
         tally[WIN_BACK] += counts.scale
         c.people[i].flags |= ALIVE
-        lift_need(c, r, i)
+        lift_need(c, r, i, purchase_rate(r, i))
         return n_news
     tally[REPEAT] += counts.scale
     if unit(lapse) < quantile(r.lapse_quantiles, unit(own)):

@@ -16,7 +16,7 @@ from omnisim.market.consumers import (
     ceil16,
     uses,
 )
-from omnisim.market.day import Asked, Today, Workspace, want
+from omnisim.market.day import AHEAD, Asked, Today, Workspace, want
 from omnisim.market.moves import (
     CART,
     LINGER,
@@ -39,6 +39,7 @@ from omnisim.market.rules import (
 )
 from omnisim.market.trust import distrust
 from omnisim.portable import exp, logistic
+from omnisim.processor import prefetch
 from omnisim.streams import DAY_ZERO, LOW, S32, philox, unit, words
 
 VISITS, NEW_USERS, UNIQUE = MEASURE["visits"], MEASURE["new_users"], MEASURE["unique_visitors"]
@@ -109,6 +110,8 @@ def make_visits(c: Consumers, r: Rules, t: Today, counts, asked: Asked, w: Works
     todo = counts.todo
     draw_visits(w.drawn, w.visits, counts.queued, t.day, r)
     for q in range(counts.queued):
+        prefetch(c.people, np.int64(w.visits[q + AHEAD].consumer))
+        prefetch(c.last, np.int64(w.visits[q + AHEAD].consumer))
         going = w.visits[q]
         i, k = np.int64(going.consumer), np.int64(going.channel)
         origin, led_from = np.int64(going.origin), np.int64(going.led_from)
