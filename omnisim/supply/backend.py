@@ -68,6 +68,11 @@ class Backend:
         self.passed_on = np.zeros_like(opening)
         self.buyer = Replenishment(self.layout, self.layout.lanes.level.copy())
 
+    @property
+    def is_endless(self) -> bool:
+        """Whether nobody's order ever need be looked at: one place, where stock never runs out."""
+        return self.layout.unlimited and self.layout.plain
+
     def receive(self, day: int) -> None:
         """The morning: supplies and returns reach the shelf, what is too old leaves it."""
         expired = self.stock.receive(day)
