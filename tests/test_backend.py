@@ -310,6 +310,19 @@ def test_stock_in_common_loses_less_than_stock_in_silos() -> None:
     assert 0 < moved["virtual"] < 0.2 < moved["pooled"]
 
 
+def test_who_switches_buys_on_another_channel_that_has_it() -> None:
+    """With stock apart, a short order tries a channel that the consumer uses: fewer are lost, and all are booked."""
+    stay = simulate(silos("siloed"))
+    plain = silos("siloed").model_dump()
+    plain["supply"]["shortage"] = {"switch": 1.0}
+    books = simulate(Scenario.model_validate(plain))
+    u = units(books)
+    assert u["switched"].sum() > 0 and total(books, "lost_units") < total(stay, "lost_units")
+    assert total(books, "lost_units") == (u["lost"] - u["switched"]).sum()
+    assert total(books, "units") == u["filled"].sum()
+    assert (books.orders["node"] == books.orders["channel"]).all()
+
+
 def test_pooled_orders_go_the_cheapest_way_and_their_days_are_reported() -> None:
     """G05: with enough of everything the assignment is the optimum of the transport problem."""
     from scipy.optimize import linprog
