@@ -200,4 +200,6 @@ def test_s_shaped_curves() -> None:
         return scale * spend ** shape / (half ** shape + spend ** shape)
     total = np.where(z >= 0, hill(5400, 1200, 3, x) + hill(9000, 3000, 2, y) + hill(4000, 800, 4, np.maximum(z, 0)), 0)
     assert plan.objective >= total.max() - 1e-9 and plan.gap <= 1e-3 and plan.bound >= total.max()
-    assert "S-shaped" in refusal(curves=curves, limits={"roi": 1.0})
+    assert om.allocate(curves=curves, budget=5000, periods=1, limits={"roi": 1.0}).is_proven
+    draws = pd.concat([curves.assign(draw=d, scale=curves["scale"] * (1 + d)) for d in range(2)])
+    assert "S-shaped (> 1), which cannot be planned together with draws" in refusal(curves=draws)
