@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -109,8 +110,11 @@ class Relaxing:
         if isinstance(self._solver, WatchedSolver):
             self._solver.close()
 
-    def refine_root(self, parts: tuple[Part, ...]) -> Relaxed | None:
-        """The whole problem, with tangents added around the programme's plan; None where no plan keeps the limits."""
+    def refine_root(self, parts: tuple[Part, ...], tell: Callable[[Floats], None]) -> Relaxed | None:
+        """The whole problem, with tangents added around the programme's plan; None where no plan keeps the limits.
+
+        The first programme's plan is told at once: the others may take all the time there is.
+        """
         best: Relaxed | None = None
         for turn in range(ROOTS):
             found = self.bound(parts)
@@ -120,6 +124,8 @@ class Relaxing:
                 found = found._replace(bound=min(found.bound, best.bound),
                                        schedules=(*best.schedules, *found.schedules))
             best = found
+            if turn == 0:
+                tell(found.spend)
             if turn + 1 == ROOTS or time.monotonic() > self.deadline:
                 break
             near = refine(self.problem, found.stock, found.stock, 0.3 * 0.4 ** turn)

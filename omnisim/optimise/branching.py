@@ -85,7 +85,7 @@ class _Search:
     def run(self, starts: Sequence[Floats]) -> Found | Literal[False] | None:
         """Cut the range with the highest bound until the gap is closed or the time is up."""
         parts = whole_parts(self.problem)
-        root = self.relaxing.refine_root(parts)
+        root = self.relaxing.refine_root(parts, lambda spend: self.climb(spend, False))
         if root is None:
             return None
         self.climb(root.spend, False)
