@@ -222,9 +222,9 @@ def allocate(scenario: Scenario | None = None, *, curves: pd.DataFrame | str | P
     ----------
     scenario : Scenario  its curves, limits and today's budgets; or none, with curves alone
     curves : DataFrame, or path of a CSV or Excel table  channel, form (hill, power, exponential), scale, half, shape,
-        carryover (a period); optionally period, floor, cap, carry_in, doubling (spend of a period at which the next
-        exposure costs twice the first; infinite or blank where it does not rise), draw, margin, equity, awareness, loyalty,
-        customers
+        carryover (a period); optionally period, floor, cap, carry_in, draw, margin, equity, awareness, loyalty,
+        customers, and doubling: spend of a period at which the next exposure costs twice the first, infinite or blank
+        where the price does not rise
     budget : float [currency]  total of all periods; today's, or the scenario's limit, unless given
     periods : int  how many; those of the scenario's horizon, or of the table, unless given
     objective : str  response (curves alone), profit (with a scenario), gmv, equity, awareness, loyalty, present_value,

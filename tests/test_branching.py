@@ -56,6 +56,13 @@ def enumerate_plans(shape: tuple[int, int], cells: int) -> np.ndarray:
     return parts.reshape(-1, *shape) * (BUDGET / cells)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def compiled() -> None:
+    """Kernels are compiled at their first use, which must not come out of a test's time."""
+    for name in ("groups", "roi", "opening"):
+        om.allocate(curves=s_curves(3, 5), budget=BUDGET, periods=1, limits=LIMITS[name], time_limit=600.0)
+
+
 @pytest.mark.parametrize("name", LIMITS)
 @pytest.mark.parametrize("periods", [1, 2])
 def test_no_plan_that_keeps_the_limits_is_better(name: str, periods: int) -> None:
