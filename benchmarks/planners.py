@@ -10,8 +10,8 @@
   money is largest, until the budget is spent. Today is an equal split; a channel's spend keeps its shares of periods.
 - SLSQP with exact gradients, well scaled, from the even plan and from spends in proportion to half points and scales.
 
-Hill curves with shapes 0.5 to 4 (two thirds above 1), carry-over up to 0.8. Lost: what a plan brings less than omnisim's, by share; a plan
-that beats ours by more than 1e-6 is counted. Processor seconds.
+Hill curves with shapes 0.5 to 4 (two thirds above 1), carry-over up to 0.8. Lost: what a plan brings less than
+omnisim's, by share; a plan that beats ours by more than 1e-6 is counted. Processor seconds.
 """
 
 from __future__ import annotations
