@@ -1,0 +1,50 @@
+"""What the customers of a world will still buy: their lasting value, customer by customer."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from omnisim.compiled import kernel
+from omnisim.market.consumers import ALIVE, MEMBER, SEAT, Consumers, lapse_chance, purchase_rate
+from omnisim.measure.loyalty import DISCOUNT, MONTH
+from omnisim.simulation import World
+
+MONTHS = 36
+"""How far ahead orders count, as in `clv_36m`."""
+
+
+@kernel
+def _expect_orders(c: Consumers, rules, days, discount):
+    """Sum over live customers of the discounted orders that they are expected to place (simulated consumers)."""
+    r = rules[0]
+    total = 0.0
+    for i in range(c.people.size):
+        p = c.people[i]
+        if not p.flags & ALIVE:
+            continue
+        rate = purchase_rate(r, i) * (1.0 + (r.member_uplift if p.flags & MEMBER else 0.0)) / r.member_norm
+        fade = rate * lapse_chance(r, i) + discount
+        total += rate * -math.expm1(-fade * days) / fade
+        if p.flags & SEAT:  # messages prompt more orders until the seat is given up
+            total += rate * r.touch * -math.expm1(-(fade + r.leave) * days) / (fade + r.leave)
+    return total
+
+
+def expected_orders(world: World) -> float:
+    """Repeat orders that today's customers will still place in the next 36 months, discounted by 10 % a year [order].
+
+    Notes
+    -----
+    A customer of rate λ who lapses with chance p after each order is alive t days on with probability e^(−λ p t), so
+    the orders come to λ (1 − e^(−δ T)) / δ with δ = λ p + discount + renewal: exact for the simulated process, given
+    the customer's own λ and p, but for interest, flash sales and the calendar.
+    """
+    scenario = world.scenario
+    if not scenario.brand.loop.repurchase:
+        return 0.0
+    discount = math.log1p(DISCOUNT) / 365.0 - math.log1p(-min(scenario.population.renewal, 0.99)) / 365.0
+    market = world.market
+    return float(np.float64(_expect_orders(market.consumers, market.rules, MONTHS * MONTH, discount))
+                 * scenario.population.scale)
