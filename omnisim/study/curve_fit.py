@@ -16,6 +16,8 @@ from omnisim.response import EXPONENTIAL, FORMS, HILL, Floats, carry
 
 HALVES = 241
 """Halves tried, evenly in logs, from a fiftieth to fifty times the largest spend."""
+BETWEEN = 41
+"""Halves tried between two of these on either side of the best."""
 REACH = 50.0
 SHAPES = (1.5, 2.0, 3.0)
 """Exponents of S-shaped curves that are tried where no concave curve will do."""
@@ -140,11 +142,21 @@ def family_of(tried: Design, form: int, shape: float, halves: Floats | None = No
 def fit_family(family: Form, effects: Floats, errors: Floats, parameters: int = 2) -> Fitted:
     """The best half and scale of a family, by weighted least squares; nobody is repelled by spend, so scale ≥ 0."""
     weight = 1.0 / np.maximum(errors, LEAST_ERROR * float(np.abs(effects).max()) or 1.0) ** 2
-    units = family.units
-    scale = np.maximum((units * weight) @ effects / ((units * units) @ weight), 0.0)
-    chi2 = ((effects - scale[:, None] * units) ** 2) @ weight
+
+    def fit(units: Floats) -> tuple[Floats, Floats]:
+        scale = np.maximum((units * weight) @ effects / ((units * units) @ weight), 0.0)
+        return scale, ((effects - scale[:, None] * units) ** 2) @ weight
+
+    k = int(np.argmin(fit(family.units)[1]))
+    halves, units = family.halves[k:k + 1], family.units[k:k + 1]
+    if 0 < k < len(family.halves) - 1:  # between the halves tried, by the parabola through three of them
+        left, middle, right = family.units[k - 1:k + 2]
+        step = np.linspace(-1.0, 1.0, BETWEEN)[:, None]
+        units = middle + step * ((right - left) / 2 + step * ((right + left) / 2 - middle))
+        halves = halves * (family.halves[k + 1] / family.halves[k]) ** step[:, 0]
+    scale, chi2 = fit(units)
     k = int(np.argmin(chi2))
-    return Fitted(family.form, float(scale[k]), float(family.halves[k]), family.shape, float(chi2[k]),
+    return Fitted(family.form, float(scale[k]), float(halves[k]), family.shape, float(chi2[k]),
                   len(effects) - parameters, scale[k] * units[k], family)
 
 

@@ -153,7 +153,8 @@ class MeasuredCurves:
             paths = np.stack([base.around[c], *(self.probes[k].path for k in self.of(c))])
         warm = base.scenario.horizon.warm_up / float(base.days.max())
         carried = base.scenario.channels[base.channels[c]].budget * (1.0 - theta ** warm)
-        fade = 0 if base.trials.fade == 0 or theta == 0.0 else fade_periods(theta)
+        slowest = per_period(float(self.carryover[self.measured].max()), int(base.days.max()))
+        fade = 0 if base.trials.fade == 0 or slowest == 0.0 else fade_periods(slowest)
         return design(paths, theta, carried, base.days, self._seasons(), fade)
 
     @cached_property
@@ -318,5 +319,5 @@ class MeasuredCurves:
 
 
 def fade_periods(carryover: float) -> int:
-    """Periods after the plan for which the allocator lets pressure fade, where carry-out counts."""
+    """Periods after the plan for which the allocator lets pressure fade, where carry-out counts; by the slowest."""
     return min(MOST_TAIL, max(1, math.ceil(math.log(FADED) / math.log(carryover))))
