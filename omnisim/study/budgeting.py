@@ -75,6 +75,7 @@ def plan_budget(scenario: Scenario | None, wish: Wish, progress: Progress | None
     limits, name = _limits(scenario, wish)
     if scenario is None:
         return _plan_alone(wish, limits, name, progress)
+    scenario = scenario.model_copy(update={"limits": limits})
     days = plan_days(scenario, wish.periods)
     carry_out = wish.carry_out is not False
     active = tuple(name for name, channel in scenario.channels.items() if channel.active)
@@ -84,9 +85,14 @@ def plan_budget(scenario: Scenario | None, wish: Wish, progress: Progress | None
         total = (limits.budget or 0.0) * float(days.sum()) if wish.budget is None else wish.budget
         daily = (total or float(now.sum())) / float(days.sum())
         tops, bound = tops_of(base, limits, daily)
-        return plan_by_measuring(base, wish.objective or "profit", tops,
-                                 lambda table: _plan_on(scenario, wish, table, days, limits, name, progress),
-                                 wish.simulation, bound=bound, draws=wish.risk < 1.0, progress=progress)
+
+        def solve(table: CurveTable) -> BudgetPlan:
+            # a channel that gets nothing today and must get nothing was not measured
+            mine = {one: limit for one, limit in limits.channels.items() if one in table.channels or one not in active}
+            return _plan_on(scenario, wish, table, days, limits.model_copy(update={"channels": mine}), name, progress)
+
+        return plan_by_measuring(base, wish.objective or "profit", tops, solve, wish.simulation, bound=bound,
+                                 draws=wish.risk < 1.0, progress=progress)
     table = declared_curves(scenario, days) if wish.curves is None else read_curves(records(wish.curves, "curves"),
                                                                                     len(days))
     unknown = [channel for channel in table.channels if channel not in scenario.channels]

@@ -23,6 +23,10 @@ SHAPES = (1.5, 2.0, 3.0)
 """Exponents of S-shaped curves that are tried where no concave curve will do."""
 MISFIT, BETTER = 0.001, 9.0
 """Chance below which concave curves count as refuted, and the drop of chi² that an S-shape must then bring."""
+FACTOR = 10.0
+"""A half this factor away from the largest spend tried counts like a miss of one standard error: where the effects
+leave the bend open, the curve bends as curves do, and does not leap.
+"""
 LEAST_ERROR = 0.003
 """Errors are taken as at least this share of the largest effect: no curve is exact, and some points are too sure."""
 SLOWEST, QUICKEST = 120.0, 0.2
@@ -53,6 +57,8 @@ class Form(NamedTuple):
     halves: Floats
     units: Floats
     """(halves, probes)"""
+    top: float
+    """[currency/day]  largest spend that was tried"""
 
 
 @dataclass(frozen=True)
@@ -108,7 +114,7 @@ def design(paths: Floats, carryover: float, carry_in: float, days: Floats, seaso
     return Design(np.asarray(stock) * ((1.0 - carryover) / days), days * season, float(paths.max()))
 
 
-def fit_curve(tried: Design, effects: Floats, errors: Floats) -> Fitted:
+def fit_curve(tried: Design, effects: Floats, errors: Floats, *, s_shaped: bool = True) -> Fitted:
     """The concave curve that explains the effects best; an S-shaped one only where concave ones are refuted by them.
 
     Parameters
@@ -117,7 +123,7 @@ def fit_curve(tried: Design, effects: Floats, errors: Floats) -> Fitted:
     """
     families = [family_of(tried, HILL, 1.0), family_of(tried, EXPONENTIAL, 1.0)]
     best = min((fit_family(family, effects, errors) for family in families), key=lambda one: one.chi2)
-    if best.likelihood < MISFIT:
+    if s_shaped and best.likelihood < MISFIT:
         shaped = [fit_family(family_of(tried, HILL, shape), effects, errors, 3) for shape in SHAPES]
         other = min(shaped, key=lambda one: one.chi2)
         if best.chi2 - other.chi2 > BETTER and other.scale > 0.0:
@@ -136,26 +142,26 @@ def family_of(tried: Design, form: int, shape: float, halves: Floats | None = No
         power = ratio if shape == 1.0 else ratio ** shape
         reply = power / (1.0 + power)
     total = (reply * tried.weight).sum(axis=2)
-    return Form(form, shape, halves, total[:, 1:] - total[:, :1])
+    return Form(form, shape, halves, total[:, 1:] - total[:, :1], top)
 
 
 def fit_family(family: Form, effects: Floats, errors: Floats, parameters: int = 2) -> Fitted:
     """The best half and scale of a family, by weighted least squares; nobody is repelled by spend, so scale ≥ 0."""
     weight = 1.0 / np.maximum(errors, LEAST_ERROR * float(np.abs(effects).max()) or 1.0) ** 2
 
-    def fit(units: Floats) -> tuple[Floats, Floats]:
+    def fit(units: Floats, halves: Floats) -> tuple[Floats, Floats, int]:
         scale = np.maximum((units * weight) @ effects / ((units * units) @ weight), 0.0)
-        return scale, ((effects - scale[:, None] * units) ** 2) @ weight
+        chi2 = ((effects - scale[:, None] * units) ** 2) @ weight
+        return scale, chi2, int(np.argmin(chi2 + (np.log(halves / family.top) / np.log(FACTOR)) ** 2))
 
-    k = int(np.argmin(fit(family.units)[1]))
-    halves, units = family.halves[k:k + 1], family.units[k:k + 1]
-    if 0 < k < len(family.halves) - 1:  # between the halves tried, by the parabola through three of them
-        left, middle, right = family.units[k - 1:k + 2]
+    halves, units = family.halves, family.units
+    scale, chi2, k = fit(units, halves)
+    if 0 < k < len(halves) - 1:  # between the halves tried, by the parabola through three of them
+        left, middle, right = units[k - 1:k + 2]
         step = np.linspace(-1.0, 1.0, BETWEEN)[:, None]
         units = middle + step * ((right - left) / 2 + step * ((right + left) / 2 - middle))
-        halves = halves * (family.halves[k + 1] / family.halves[k]) ** step[:, 0]
-    scale, chi2 = fit(units)
-    k = int(np.argmin(chi2))
+        halves = halves[k] * (halves[k + 1] / halves[k]) ** step[:, 0]
+        scale, chi2, k = fit(units, halves)
     return Fitted(family.form, float(scale[k]), float(halves[k]), family.shape, float(chi2[k]),
                   len(effects) - parameters, scale[k] * units[k], family)
 

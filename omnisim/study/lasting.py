@@ -8,7 +8,9 @@ import numpy as np
 
 from omnisim.compiled import kernel
 from omnisim.market.consumers import ALIVE, MEMBER, SEAT, Consumers, lapse_chance, purchase_rate
+from omnisim.market.rules import active_channels
 from omnisim.measure.loyalty import DISCOUNT, MONTH
+from omnisim.response import Floats
 from omnisim.simulation import World
 
 MONTHS = 36
@@ -17,23 +19,27 @@ MONTHS = 36
 
 @kernel
 def _expect_orders(c: Consumers, rules, days, discount):
-    """Sum over live customers of the discounted orders that they are expected to place (simulated consumers)."""
+    """Discounted orders that live customers are expected to place, by the channel of their last order (channels,)."""
     r = rules[0]
-    total = 0.0
+    total = np.zeros(r.channels)
     for i in range(c.people.size):
         p = c.people[i]
         if not p.flags & ALIVE:
             continue
         rate = purchase_rate(r, i) * (1.0 + (r.member_uplift if p.flags & MEMBER else 0.0)) / r.member_norm
         fade = rate * lapse_chance(r, i) + discount
-        total += rate * -math.expm1(-fade * days) / fade
+        total[p.home] += rate * -math.expm1(-fade * days) / fade
         if p.flags & SEAT:  # messages prompt more orders until the seat is given up
-            total += rate * r.touch * -math.expm1(-(fade + r.leave) * days) / (fade + r.leave)
+            total[p.home] += rate * r.touch * -math.expm1(-(fade + r.leave) * days) / (fade + r.leave)
     return total
 
 
-def expected_orders(world: World) -> float:
-    """Repeat orders that today's customers will still place in the next 36 months, discounted by 10 % a year [order].
+def expected_orders(world: World) -> Floats:
+    """Repeat orders that today's customers will still place in the next 36 months, discounted by 10 % a year.
+
+    Returns
+    -------
+    (active channels,) float [order]  by the channel of the customer's last order, in the scenario's order of channels
 
     Notes
     -----
@@ -41,10 +47,11 @@ def expected_orders(world: World) -> float:
     the orders come to λ (1 − e^(−δ T)) / δ with δ = λ p + discount + renewal: exact for the simulated process, given
     the customer's own λ and p, but for interest, flash sales and the calendar.
     """
-    scenario = world.scenario
+    scenario, market = world.scenario, world.market
+    names = active_channels(scenario)
     if not scenario.brand.loop.repurchase:
-        return 0.0
+        return np.zeros(len(names))
     discount = math.log1p(DISCOUNT) / 365.0 - math.log1p(-min(scenario.population.renewal, 0.99)) / 365.0
-    market = world.market
-    return float(np.float64(_expect_orders(market.consumers, market.rules, MONTHS * MONTH, discount))
-                 * scenario.population.scale)
+    found = np.asarray(_expect_orders(market.consumers, market.rules, MONTHS * MONTH, discount))
+    places = [names.index(name) for name in scenario.channels if name in names]
+    return found[places] * scenario.population.scale

@@ -27,7 +27,7 @@ from omnisim.simulation import Season
 from omnisim.study import measured_tables
 from omnisim.study.curve_fit import Design, Fitted, design, family_of, fit_carryover, fit_curve, fit_family
 from omnisim.study.measured_tables import standard_errors
-from omnisim.study.probes import Base, Probe, count
+from omnisim.study.probes import MONEY, Base, Probe, count, value_orders
 from omnisim.study.trials import SUM, Advance, Outcome
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ class MeasuredCurves:
     at_today, at_base : Outcome  under today's plan, and under the one measured around
     tried : tuple of Outcome  one a probe
     carryover : (n,) float [share/day]  found from visits unless given by an earlier round
+    s_shaped : bool  whether curves may be S-shaped where the effects ask for it
     """
 
     base: Base
@@ -81,6 +82,7 @@ class MeasuredCurves:
     at_base: Outcome
     tried: tuple[Outcome, ...]
     carryover: Floats = field(default_factory=lambda: np.zeros(0))
+    s_shaped: bool = True
 
     def __post_init__(self) -> None:
         if not len(self.carryover):
@@ -97,10 +99,9 @@ class MeasuredCurves:
         return sorted({probe.channel for probe in self.probes})
 
     @cached_property
-    def per_order(self) -> float:
-        """Contribution of an order under the plan measured around [currency/order]."""
-        sums = self.at_base.sums.sum(axis=(0, 1))
-        return float(sums[SUM["contribution"]] / sums[SUM["orders"]]) if sums[SUM["orders"]] else 0.0
+    def per_order(self) -> Floats:
+        """Contribution of a customer's next order, by the channel of the last (channels,) [currency/order]."""
+        return value_orders(self.base.scenario, self.at_base)
 
     def worth(self, outcome: Outcome, spend: Floats, objective: str | None = None) -> Floats:
         """What an outcome of a spend is worth before it is paid, by replication."""
@@ -138,7 +139,8 @@ class MeasuredCurves:
         errors = standard_errors(self.samples)
         for c in self.measured:
             mine = self.of(c)
-            found[c] = fit_curve(self._design(c), self.samples[:, mine].mean(axis=0), errors[mine])
+            found[c] = fit_curve(self._design(c), self.samples[:, mine].mean(axis=0), errors[mine],
+                                 s_shaped=self.s_shaped)
         return found
 
     def of(self, c: int) -> list[int]:
@@ -212,16 +214,22 @@ class MeasuredCurves:
         """Mean effect of each probe on an objective (probes,)."""
         return np.asarray(self._samples(objective).mean(axis=0))
 
-    def _unit(self) -> Floats:
-        """The objective's worth of a unit of response, (n measured,)."""
-        prices = self.prices
-        if self.objective in ("profit", "present_value"):
-            return prices["margin"]
-        if self.objective == "equity":
-            return prices["margin"] + prices["equity"]
-        if self.objective in ("awareness", "loyalty"):
-            return prices[self.objective]
-        return np.ones(len(self.measured))
+    @cached_property
+    def _worths(self) -> tuple[Floats, dict[str, Floats]]:
+        """The objective's worth of a unit of response (n measured,), and all worths, which come to it.
+
+        Where money moves the objective but not GMV, or not the same way, a unit of response is one of the objective.
+        """
+        prices = dict(self.prices)
+        if self.objective not in (*MONEY, "awareness", "loyalty"):
+            return np.ones(len(self.measured)), prices
+        name = "equity" if self.objective == "equity" else self.objective if self.objective in prices else "margin"
+        unit = prices["margin"] + prices["equity"] if name == "equity" else prices[name]
+        unit = np.where(unit > 0.0, unit, 1.0)
+        if name == "equity":
+            prices["margin"] = np.minimum(prices["margin"], unit)
+        prices[name] = unit - prices["margin"] if name == "equity" else unit
+        return unit, prices
 
     @property
     def curves(self) -> dict[str, Curve]:
@@ -229,11 +237,11 @@ class MeasuredCurves:
         return self._curves([self.fits[c].scale for c in self.measured], [self.fits[c].half for c in self.measured])
 
     def _curves(self, scales: Sequence[float], halves: Sequence[float]) -> dict[str, Curve]:
-        unit, prices, found = self._unit(), self.prices, {}
+        (unit, prices), found = self._worths, {}
         for k, c in enumerate(self.measured):
             fit = self.fits[c]
             worth: dict[str, Any] = {name: float(values[k]) for name, values in prices.items()}
-            scale = max(scales[k], NO_EFFECT) / (unit[k] or 1.0)
+            scale = max(scales[k], NO_EFFECT) / unit[k]
             found[self.base.channels[c]] = Curve.model_construct(
                 form=fit.name, scale=scale, half=halves[k], shape=fit.shape,
                 carryover=float(per_period(float(self.carryover[c]), WEEK)), **worth)
@@ -287,6 +295,10 @@ class MeasuredCurves:
                 found.append(Fault("allocate", f"curves.{name}", f"{effects[largest]:,.0f} ± {errors[largest]:,.0f}",
                                    "is within noise: what money does on this channel cannot be told from nothing",
                                    "Measure with more replications, or do not act on this channel's part of the plan."))
+            elif self.fits[c].scale == 0.0:
+                found.append(Fault("allocate", f"curves.{name}", f"{effects[largest]:,.0f}", "is what another budget "
+                                   "does: more money here takes from other channels what it brings",
+                                   "The plan counts it as bringing nothing; spend no more on it than you must."))
             elif self.fits[c].likelihood < 0.001:
                 miss = float(np.abs(self.fits[c].fitted - effects[mine]).max() / abs(effects[largest]))
                 if miss > 0.05:

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from omnisim.errors import Fault
+from omnisim.errors import Fault, UsageError
 from omnisim.optimise.allocation import Progress
 from omnisim.optimise.budget_plan import BudgetPlan
 from omnisim.optimise.curve_table import CurveTable
 from omnisim.response import Floats
 from omnisim.scenario.model import Scenario
-from omnisim.study.measured_curves import measure
+from omnisim.study.measured_curves import MeasuredCurves, measure
 from omnisim.study.probes import Base, Probe, first_probes, next_probes
 from omnisim.study.scenario_plan import Confirmation, ScenarioPlan, as_scenario_plan, check
 from omnisim.study.trials import Trials, find_trials
@@ -80,7 +80,8 @@ def plan_by_measuring(base: Base, objective: str, tops: Floats, solve: Solve, ef
         told.expect(probes, effort)
         measured = measure(base, probes, objective, carryover=carried, advance=told.one)
         carried = measured.carryover
-        plan = as_scenario_plan(solve(measured.table(draws=draws)), base.scenario, base)
+        measured, solved = _solve_on(measured, solve, draws=draws)
+        plan = as_scenario_plan(solved, base.scenario, base)
         plan = replace(plan, measured=measured, warnings=(*plan.warnings, *measured.warnings))
         checks.append(check(plan, replace(base, trials=_fresh(base, effort, turn)), told.one))
         plans.append(replace(plan, confirmation=checks[-1]))
@@ -91,6 +92,17 @@ def plan_by_measuring(base: Base, objective: str, tops: Floats, solve: Solve, ef
             break
         base = replace(base, around=plan.spend_a_day)
     return _settle(plans, checks)
+
+
+def _solve_on(measured: MeasuredCurves, solve: Solve, *, draws: bool) -> tuple[MeasuredCurves, BudgetPlan]:
+    """The plan on measured curves; on concave ones where S-shaped ones cannot be planned with the limits at hand."""
+    try:
+        return measured, solve(measured.table(draws=draws))
+    except UsageError as error:
+        if {fault.what for fault in error.faults} != {"shape"}:
+            raise
+    measured = replace(measured, s_shaped=False)
+    return measured, solve(measured.table(draws=draws))
 
 
 def _settle(plans: list[ScenarioPlan], checks: list[Confirmation]) -> ScenarioPlan:

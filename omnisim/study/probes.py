@@ -69,13 +69,14 @@ class Base:
         return float((np.rint(100.0 * spend) / 100.0 * self.days).sum())
 
 
-def count(objective: str, outcome: Outcome, budget: float, per_order: float) -> Floats:
+def count(objective: str, outcome: Outcome, budget: float, per_order: Floats) -> Floats:
     """What an outcome is worth to an objective before the planned budget is paid, by replication.
 
     Parameters
     ----------
     budget : float [currency]  planned; what could not be spent of it is given back
-    per_order : float [currency/order]  contribution of an order, for those that customers will still place
+    per_order : (channels,) float [currency/order]  contribution of the orders that customers will still place, by the
+        channel of their last one
 
     Notes
     -----
@@ -91,7 +92,25 @@ def count(objective: str, outcome: Outcome, budget: float, per_order: float) -> 
     if objective not in MONEY:
         return np.asarray(sums[:, SUM["gmv"]])
     profit = sums[:, SUM["contribution"]] - sums[:, SUM["media"]] + budget
-    return np.asarray(profit + per_order * outcome.lasting if objective == "equity" else profit)
+    return np.asarray(profit + outcome.lasting @ per_order if objective == "equity" else profit)
+
+
+def value_orders(scenario: Scenario, outcome: Outcome) -> Floats:
+    """Contribution of a next order by the channel of the customer's last one (channels,) [currency/order].
+
+    Notes
+    -----
+    A customer stays with the channel with the scenario's chance, and else goes to any by its weight in repurchase.
+    """
+    sums = outcome.sums.sum(axis=0)
+    orders = sums[:, SUM["orders"]]
+    whole = float(sums[:, SUM["contribution"]].sum()) / max(float(orders.sum()), 1.0)
+    own = np.where(orders > 0.0, sums[:, SUM["contribution"]] / np.maximum(orders, 1.0), whole)
+    active = [channel for channel in scenario.channels.values() if channel.active]
+    weight = np.array([channel.repeat_weight * channel.checkout for channel in active])
+    other = float(own @ weight / weight.sum()) if weight.sum() > 0.0 else whole
+    stay = np.array([scenario.brand.repurchase.stay if channel.checkout else 0.0 for channel in active])
+    return np.asarray(stay * own + (1.0 - stay) * other)
 
 
 def first_probes(base: Base, tops: Floats) -> list[Probe]:
@@ -107,17 +126,18 @@ def first_probes(base: Base, tops: Floats) -> list[Probe]:
 
 
 def next_probes(base: Base, tops: Floats) -> list[Probe]:
-    """Paths around a plan: nothing, today's, and half as much again, for each channel."""
+    """Paths around a plan, as many as in the first round: nothing, today's, half as much again, up to the top."""
     found = []
     for c, top in enumerate(tops):
         if top <= 0.0:
             continue
         here, then = base.around[c], base.today[c]
-        paths = [np.zeros_like(here), then, 0.5 * here, 1.5 * here, np.full_like(here, 0.5 * top)]
+        wanted = [np.zeros_like(here), then, 1.5 * here, 0.5 * here,
+                  *(np.full_like(here, share * top) for share in (0.5, 1.0, 0.25))]
         size = max(float(here.max()), float(then.max()), 0.5 * top)
         kept: list[Floats] = [here]
-        for path in paths:
-            if all(float(np.abs(path - other).max()) > APART * size for other in kept) and len(kept) <= len(LEVELS):
+        for path in wanted:
+            if len(kept) <= len(LEVELS) and all(float(np.abs(path - other).max()) > APART * size for other in kept):
                 kept.append(path)
         found += [Probe(c, path) for path in kept[1:]]
     return found
@@ -142,7 +162,8 @@ def tops_of(base: Base, limits: Limits, budget: float) -> tuple[Floats, NDArray[
 
     Notes
     -----
-    Where the limits do not say, twice today's budget or half of everybody's, whichever is more.
+    Where the limits do not say, twice today's budget or half of everybody's, whichever is more; never less than
+    today's, or it would not be known what a cut costs.
     """
     found, bound = np.zeros(len(base.channels)), np.zeros(len(base.channels), bool)
     for c, name in enumerate(base.channels):
@@ -153,5 +174,5 @@ def tops_of(base: Base, limits: Limits, budget: float) -> tuple[Floats, NDArray[
         if limits.step is not None:
             caps.append((1.0 + limits.step) * today)
         bound[c] = bool(caps)
-        found[c] = min(caps) if caps else max(2.0 * today, 0.5 * budget)
+        found[c] = max(today, min(caps)) if caps else max(2.0 * today, 0.5 * budget)
     return found, bound

@@ -21,8 +21,8 @@ from omnisim.response import Floats
 from omnisim.scenario.model import Scenario
 from omnisim.study.measured_curves import MeasuredCurves
 from omnisim.study.measured_tables import standard_errors
-from omnisim.study.probes import MONEY, Base, count
-from omnisim.study.trials import SUM, Advance, find_trials
+from omnisim.study.probes import MONEY, Base, count, value_orders
+from omnisim.study.trials import Advance, find_trials
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -205,9 +205,7 @@ def check(plan: ScenarioPlan, base: Base, advance: Advance | None = None) -> Con
     """Simulate a plan against today's on the trials of a base."""
     objective, spend = plan.objective_name, plan.spend_a_day
     today, then = base.trials.outcomes([base.plan(base.today), base.plan(spend)], advance)
-    sums = today.sums.sum(axis=(0, 1))
-    per_order = plan.measured.per_order if plan.measured else float(sums[SUM["contribution"]] / max(sums[SUM["orders"]],
-                                                                                                   1.0))
+    per_order = plan.measured.per_order if plan.measured else value_orders(base.scenario, today)
     before, after = (count(objective, outcome, base.budget(money), per_order) - _charge(objective, base, money)
                      for outcome, money in ((today, base.today), (then, spend)))
     predicted, error = (float("nan"),) * 2 if plan.measured is None else predict(plan)

@@ -47,7 +47,8 @@ class Outcome(NamedTuple):
     visits : (replications, days) float  of all channels, day by day
     aware : (replications,) float [people]  who have met the brand by the end of the planned days
     loyal : (replications,) float [people]  members, seat holders, repeat buyers and advocates at the very end
-    lasting : (replications,) float [order]  that customers are still expected to place after the very end
+    lasting : (replications, channels) float [order]  that customers are still expected to place after the very end, by
+        the channel of their last order
     """
 
     sums: Floats
@@ -118,7 +119,7 @@ class Trials:
         sums = np.array([money[name] / 100.0 if name in money else total[:, MEASURE[name]] for name in SUMS], float).T
         met, people = books.stages[books.warm_up + self.days - 1], books.stages[-1]
         return Outcome(sums, run[:, :, MEASURE["visits"]].sum(axis=1).astype(float), np.array(met[1:].sum(), float),
-                       np.array(people[LOYAL].sum(), float), np.array(expected_orders(world)))
+                       np.array(people[LOYAL].sum(), float), expected_orders(world))
 
 
 def _key(plan: Plan) -> object:
