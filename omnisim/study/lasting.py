@@ -7,11 +7,13 @@ import math
 import numpy as np
 
 from omnisim.compiled import kernel
-from omnisim.market.consumers import ALIVE, MEMBER, SEAT, Consumers, lapse_chance, purchase_rate
+from omnisim.market.consumers import ALIVE, MEMBER, SEAT, Consumers
 from omnisim.market.rules import active_channels
 from omnisim.measure.loyalty import DISCOUNT, MONTH
+from omnisim.portable import quantile
 from omnisim.response import Floats
 from omnisim.simulation import World
+from omnisim.streams import unit, words
 
 MONTHS = 36
 """How far ahead orders count, as in `clv_36m`."""
@@ -26,8 +28,10 @@ def _expect_orders(c: Consumers, rules, days, discount):
         p = c.people[i]
         if not p.flags & ALIVE:
             continue
-        rate = purchase_rate(r, i) * (1.0 + (r.member_uplift if p.flags & MEMBER else 0.0)) / r.member_norm
-        fade = rate * lapse_chance(r, i) + discount
+        own, lapse, _, _ = words(r.key_person, i, 0, 2)  # the draws of `purchase_rate` and of lapses
+        rate = quantile(r.rate_quantiles, unit(own)) / r.rate_scale
+        rate *= (1.0 + (r.member_uplift if p.flags & MEMBER else 0.0)) / r.member_norm
+        fade = rate * quantile(r.lapse_quantiles, unit(lapse)) + discount
         total[p.home] += rate * -math.expm1(-fade * days) / fade
         if p.flags & SEAT:  # messages prompt more orders until the seat is given up
             total[p.home] += rate * r.touch * -math.expm1(-(fade + r.leave) * days) / (fade + r.leave)

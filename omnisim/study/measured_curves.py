@@ -23,7 +23,7 @@ from omnisim.optimise.declared import declared_curves
 from omnisim.optimise.prepare import FADED, MOST_TAIL
 from omnisim.response import Floats, per_period
 from omnisim.scenario.allocation import Curve
-from omnisim.simulation import Season
+from omnisim.season import Season
 from omnisim.study import measured_tables
 from omnisim.study.curve_fit import Design, Fitted, design, family_of, fit_carryover, fit_curve, fit_family
 from omnisim.study.measured_tables import standard_errors
