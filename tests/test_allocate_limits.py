@@ -149,8 +149,6 @@ def test_limits_of_a_scenario_are_a_day_and_dated() -> None:
     assert days[2, 0] == 0 and days[2, 1] > 0
     with pytest.raises(om.ScenarioError, match=r"curves\.taobo = taobo — is no channel of this scenario"):
         brand(curves={"taobo": {"scale": 1.0, "half": 1.0}})
-    with pytest.raises(om.UsageError, match="curves — are missing"):
-        om.allocate(brand(curves={}))
 
 
 def test_the_length_of_a_period_changes_the_grain_and_not_the_plan() -> None:
