@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from omnisim.door import MOST_THREADS, Progress, available_threads
@@ -56,7 +58,6 @@ def sweep(source: Scenario | str | Path, settings: Mapping[str, object] | None =
     >>> brand = om.load("scenarios/brand_small.yaml")  # doctest: +SKIP
     >>> study = om.sweep(brand, {"channels.douyin.budget": [800, 1200, 2000]}, metrics=["gmv"])  # doctest: +SKIP
     """
-    from omnisim.study.study import Study
     from omnisim.study.sweep import run_sweep
     from omnisim.study.sweep_file import make_sweep, read_sweep
     from omnisim.study.sweep_plan import plan_sweep
@@ -80,10 +81,16 @@ def sweep(source: Scenario | str | Path, settings: Mapping[str, object] | None =
         _check(source, settings)
         plan = plan_sweep(make_sweep(source, settings or {}, method=method, points=points, replications=replications,
                                      seed=seed, metrics=metrics))
-    kept = TemporaryDirectory(prefix="omnisim-") if out is None else None
-    directory = Path(kept.name if kept is not None else out or "")
-    study = run_sweep(directory, plan, lambda plan, left: _hire(plan, left, jobs, cluster), progress)
-    return study if kept is None else Study(study.directory, study.plan, study.shards, study.failures, kept)
+    directory = Path(out if out is not None else tempfile.mkdtemp(prefix="omnisim-"))
+    try:
+        study = run_sweep(directory, plan, lambda plan, left: _hire(plan, left, jobs, cluster), progress)
+    except BaseException:
+        if out is None:
+            shutil.rmtree(directory, ignore_errors=True)
+        raise
+    if out is None:
+        weakref.finalize(study, shutil.rmtree, directory, ignore_errors=True)
+    return study
 
 
 def _check(source: object, settings: object) -> None:

@@ -249,7 +249,8 @@ class Pace:
             self._marks.append((now, done))
         while len(self._marks) > 2 and now - self._marks[0][0] > 60:
             self._marks.popleft()
-        (since, before), seconds = self._marks[0], now - self._marks[0][0]
+        since, before = self._marks[0]
+        seconds = now - since
         text = f"{done:,} of {total:,} {self._unit}"
         if done <= before or seconds <= 0:
             return text

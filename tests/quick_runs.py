@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,5 +41,6 @@ class Quick:
             raise ScenarioError(Fault("changes", "population.size", "1003", "is refused here", ""))
         if self.trap == "die" or (self.trap.startswith("die once") and not Path(self.trap[9:]).exists()):
             Path(self.trap[9:] or os.devnull).touch()
-            print("out of luck", flush=True)
+            sys.stdout.write("out of luck\n")
+            sys.stdout.flush()
             os.kill(os.getpid(), signal.SIGKILL)

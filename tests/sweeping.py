@@ -1,4 +1,4 @@
-"""A sweep whose runs are arithmetic, so that tests can end it at any instant: as a module its parts, as a script a sweep.
+"""A sweep whose runs are arithmetic, so that tests can end it at any instant; run as a script, it sweeps.
 
     python tests/sweeping.py DIRECTORY --jobs 2 --points 40 --pause 0.01 --crash renamed --nth 2
 """
@@ -77,11 +77,12 @@ def main() -> int:
         resource.setrlimit(resource.RLIMIT_FSIZE, (given.most_bytes, given.most_bytes))
     if given.crash:
         crash_at(given.crash, given.nth)
-    print("go", flush=True)
+    sys.stdout.write("go\n")
+    sys.stdout.flush()
     try:
         run(given.directory, given.jobs, given.points, pause=given.pause)
     except OmnisimError as error:
-        print(error, file=sys.stderr)
+        sys.stderr.write(f"{error}\n")
         return error.exit_code
     return 0
 

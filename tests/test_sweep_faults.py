@@ -1,4 +1,4 @@
-"""Sweeps that are killed, starved, damaged and crowded: no run is lost, none is done twice, and the bytes are the same."""
+"""Sweeps that are killed, starved, damaged and crowded: no run is lost, none done twice, and the bytes are the same."""
 
 from __future__ import annotations
 
@@ -246,7 +246,8 @@ def test_an_interrupt_ends_within_a_second(number: signal.Signals, undisturbed: 
     sizes = ", ".join(map(str, sweeping.PEOPLE[:POINTS]))
     (tmp_path / "sweep.yaml").write_text(f"base: scenario.yaml\nset: {{population.size: [{sizes}]}}\n"
                                          "metrics: [gmv, roi]\n")
-    code = (f"import sys; sys.path.insert(0, {str(sweeping.HERE)!r}); import sweeping; from omnisim import cli, sweeps; "
+    code = (f"import sys; sys.path.insert(0, {str(sweeping.HERE)!r}); import sweeping; "
+            "from omnisim import cli, sweeps; "
             "from omnisim.study import sweep; sweep.LONGEST_WAIT = 0.1; "
             "sweeps._hire = lambda plan, left, jobs, cluster: sweeping.workers(2, 0.05); "
             f"sys.argv = ['omnisim', 'sweep', {str(tmp_path / 'sweep.yaml')!r}, '--out', {str(directory)!r}]; "

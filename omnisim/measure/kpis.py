@@ -151,7 +151,7 @@ def kpis(scenario: Scenario, runs: Sequence[Books]) -> pd.DataFrame:
 
 
 def figures(scenario: Scenario, books: Books, names: Sequence[str]) -> list[float]:
-    """Some figures of one run, as :func:`measure` gives them, without intervals: what each of thousands of runs keeps."""
+    """Some figures of one run, as :func:`measure` gives them, without intervals: what thousands of runs keep."""
     whole, _ = totals(scenario, books)
     known = {kpi.name: kpi.of for kpi in OF_TOTALS}
     makers = _makers(scenario, books, known["contribution_margin"](whole), known["aov"](whole))

@@ -156,8 +156,9 @@ class _Check:
     def __init__(self, base: Scenario, path: str, where: str) -> None:
         self.base, self.path, self.where = base, path, where
         field = field_at(Scenario, path) if _is_there(base, path) else None
-        self.model = None if field is None else create_model("Checked", __base__=Section,
-                                                             value=(field.annotation, field))
+        self.model: Any = None
+        if field is not None:
+            self.model = create_model("Checked", __base__=Section, value=(field.annotation, field))  # type: ignore[arg-type]
 
     def one(self, value: object) -> Value:
         """The value as the scenario holds it.
@@ -171,8 +172,8 @@ class _Check:
                                            "must be a number, text, true, false or null", "Name the single values."))
         if self.model is not None:
             try:
-                dumped = self.model(value=value).model_dump(mode="json")["value"]
-                return dumped + 0.0 if isinstance(dumped, float) else dumped  # type: ignore[no-any-return]  # -0.0 is 0.0
+                dumped: Value = self.model(value=value).model_dump(mode="json")["value"]
+                return dumped + 0.0 if isinstance(dumped, float) else dumped  # -0.0 is 0.0
             except (ValidationError, ScenarioError):
                 pass  # told below, in the words of the scenario
         try:

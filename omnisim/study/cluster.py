@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
+import queue
 import re
 import time
 from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from omnisim.errors import Fault, StorageError, UsageError
@@ -69,9 +73,14 @@ class Cluster:
         ------
         StorageError  if the scheduler goes away
         """
-        from distributed import wait
+        try:
+            yield from self._run(tasks)
+        except (OSError, TimeoutError, CancelledError, asyncio.CancelledError) as error:  # dask's word for a lost connection
+            raise self._gone("has gone away") from error
 
+    def _run(self, tasks: Iterator[Task]) -> Iterator[Outcome | None]:
         groups: dict[Any, list[Task]] = {}
+        finished: queue.SimpleQueue[Any] = queue.SimpleQueue()
         counted, threads = 0.0, 1
         while True:
             if time.monotonic() - counted > COUNTED:
@@ -79,15 +88,15 @@ class Cluster:
             while len(groups) < AHEAD * threads and (group := self._group(tasks)):
                 future = self._client.submit(run_group, self._job, self._setup, group, pure=False, retries=0)
                 groups[future] = group
+                future.add_done_callback(finished.put)
             if not groups:
                 return
             try:
-                finished = wait(list(groups), timeout=LOOK, return_when="FIRST_COMPLETED").done
-            except TimeoutError:
+                future = finished.get(timeout=LOOK)
+            except queue.Empty:
                 self._look()
                 yield None
-                continue
-            for future in finished:
+            else:
                 yield from self._judge(future, groups.pop(future))
 
     def close(self) -> None:
@@ -106,7 +115,7 @@ class Cluster:
         if self._again:
             return [self._again.popleft()]
         size = max(1, min(MOST_AT_A_TIME, int(AT_A_TIME / max(self._seconds, 1e-4))))
-        return [task for task, _ in zip(tasks, range(size), strict=False)] if size > 1 else list(_one(tasks))
+        return list(islice(tasks, size))
 
     def _judge(self, future: Any, group: list[Task]) -> Iterator[Outcome]:
         if future.status == "finished":
@@ -130,7 +139,7 @@ class Cluster:
 
     def _threads(self) -> int:
         self._look()
-        return max(1, sum(self._client.nthreads().values()))
+        return max(1, sum(map(int, self._client.nthreads().values())))
 
     def _look(self) -> None:
         if self._client.status not in ("running", "connecting"):
@@ -139,12 +148,6 @@ class Cluster:
     def _gone(self, what: str) -> StorageError:
         return StorageError(Fault("--cluster", "scheduler", self._address, what, "Check that it runs; the same command "
                                   "goes on where this one stopped."))
-
-
-def _one(tasks: Iterator[Task]) -> Iterator[Task]:
-    task = next(tasks, None)
-    if task is not None:
-        yield task
 
 
 def run_group(job: str, setup: str, group: list[Any]) -> tuple[float, list[dict[str, Any]]]:

@@ -132,7 +132,7 @@ def fit_surface(places: Floats, values: Floats) -> Surface:
     values : float (n,)
     """
     terms = _terms(places)
-    coefficients = np.linalg.lstsq(terms, values, rcond=None)[0]
+    coefficients = np.asarray(np.linalg.lstsq(terms, values, rcond=None)[0], float)
     variance = float(values.var())
     left = float((values - terms @ coefficients).var())
     return Surface(coefficients, 1.0 - left / variance if variance > 0 else 1.0)

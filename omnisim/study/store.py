@@ -291,7 +291,8 @@ def read_plan(directory: Path, ledger: sqlite3.Connection) -> SweepPlan:
     plan = restore(load(directory / SCENARIO), json.loads(known["plan"]), read_points(ledger))
     if plan.identity != known["identity"]:
         raise StorageError(Fault("", "scenario", str(directory / SCENARIO), "is not the one that the study was "
-                                 "started with, or omnisim's numbers have changed since", "Sweep into a new directory."))
+                                 "started with, or omnisim's numbers have changed since",
+                                 "Sweep into a new directory."))
     return plan
 
 

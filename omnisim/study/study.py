@@ -42,7 +42,6 @@ class Study:
     plan : SweepPlan  all its points
     shards : sequence of Path  files that the ledger knows
     failures : sequence of (point, replication, tries, reason)  runs that were given up
-    keep : object  held as long as the study, as a temporary directory
 
     Notes
     -----
@@ -51,8 +50,8 @@ class Study:
     """
 
     def __init__(self, directory: Path, plan: SweepPlan, shards: Sequence[Path],
-                 failures: Sequence[tuple[int, int, int, str]], keep: object = None) -> None:
-        self.directory, self.plan, self.shards, self.failures, self._keep = directory, plan, shards, failures, keep
+                 failures: Sequence[tuple[int, int, int, str]]) -> None:
+        self.directory, self.plan, self.shards, self.failures = directory, plan, shards, failures
         self._frame: pd.DataFrame | None = None
 
     @property
@@ -216,7 +215,7 @@ class Study:
         rows = []
         for name in self.plan.metrics:
             column = means[name]
-            best = means.loc[column.idxmax()] if column.notna().any() else None
+            best = means.iloc[int(np.nanargmax(column.to_numpy()))] if column.notna().any() else None
             at = "" if best is None else ", ".join(f"{path} {best[path]}" for path in self.plan.paths)
             rows.append((name, column.min(), column.mean(), column.max(), at))
         return pd.DataFrame(rows, columns=["metric", "least", "mean", "greatest", "greatest at"])
@@ -258,15 +257,15 @@ class Study:
                                  for k in range(len(cube))])
             for place in np.ndindex(found.shape):
                 interval = jackknife(float(found[place]), left_out[(slice(None), *place)].tolist())
-                low[place], high[place] = interval.low, interval.high
+                low[place], high[place] = np.clip([interval.low, interval.high], 0, 1)  # shares
         return low, high
 
     def _moves(self) -> Floats:
         """Which way each axis moved since the point before: −1, 0, 1 (points, axes)."""
         plan = self.plan
         places = np.column_stack([
-            [axis.values.index(value) for value in column] if axis.kind == "listed" else column
-            for axis, column in zip(plan.axes, plan.columns, strict=True)]).astype(float)
+            np.array([axis.values.index(value) for value in column] if axis.kind == "listed" else column, float)
+            for axis, column in zip(plan.axes, plan.columns, strict=True)])
         return np.sign(np.diff(places, axis=0, prepend=places[:1]))
 
     def _all(self) -> pd.DataFrame:
@@ -326,7 +325,8 @@ def _open_ledger(path: Path) -> sqlite3.Connection:
     has_more = path.with_name(f"{path.name}-wal").exists()
     for options in ("mode=ro",) if has_more else ("mode=ro", "mode=ro&immutable=1"):
         try:
-            ledger = sqlite3.connect(f"{path.absolute().as_uri()}?{options}", uri=True, timeout=10, isolation_level=None)
+            address = f"{path.absolute().as_uri()}?{options}"
+            ledger = sqlite3.connect(address, uri=True, timeout=10, isolation_level=None)
             ledger.execute("select count(*) from study")
             return ledger
         except sqlite3.OperationalError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -93,7 +94,8 @@ class StudyPlots:
         numeric = [k for k, axis in enumerate(self._plan.axes) if _is_numeric(axis)]
         for place in (across, up):
             if place not in numeric:
-                raise UsageError(Fault("plot.surface", self._plan.paths[place], "", "holds no numbers", "Use plot.heat."))
+                raise UsageError(Fault("plot.surface", self._plan.paths[place], "", "holds no numbers",
+                                       "Use plot.heat."))
         n_terms = (len(numeric) + 1) * (len(numeric) + 2) // 2
         if there.sum() < n_terms:
             raise UsageError(Fault("plot.surface", "points", str(int(there.sum())), f"must be at least {n_terms} for a "
@@ -118,7 +120,7 @@ class StudyPlots:
         lines = axes.contour(ends[0], ends[1], heights, levels=levels.levels, colors="white", linewidths=0.7)
         texts = axes.clabel(lines, fmt=_short, fontsize=8, colors=INK)
         for text in texts or ():
-            text.set_fontfamily(font_names())  # type: ignore[arg-type]  # several families may be named
+            text.set_fontfamily(font_names())
         axes.plot(columns[a][there], columns[b][there], "o", color="white", markeredgecolor=INK, markersize=4,
                   markeredgewidth=0.8, clip_on=False, linestyle="none")
         axes.plot(ends[0][best[1]], ends[1][best[0]], "*", color=COLOURS[1], markeredgecolor=INK, markersize=15,
@@ -165,7 +167,7 @@ class StudyPlots:
         axes = self._bars(self._ask("Which setting moves {what} most?", metric), answer, len(table))
         for place, row in enumerate(table.itertuples()):
             _bar(axes, place + 0.17, row, "size", COLOURS[0])
-            axes.barh(place - 0.17, row.spread, height=0.3, color=COLOURS[1])
+        axes.barh(np.arange(len(table)) - 0.17, table["spread"].to_numpy(float), height=0.3, color=COLOURS[1])
         self._legend(axes, (("size", "mean size of the effect (μ*)", COLOURS[0]),
                             ("spread", "how uneven it is (σ)", COLOURS[1])))
         axes.set_yticks(range(len(table)), [_short_path(path) for path in table["path"]])
@@ -205,14 +207,15 @@ class StudyPlots:
         """Which cell of an axis each point lies in, and what the cells are called."""
         axis, column = self._plan.axes[place], self._plan.columns[place]
         if axis.kind == "listed":
-            order = sorted(range(len(axis.values)), key=axis.values.__getitem__) if _is_numeric(axis) \
-                else list(range(len(axis.values)))
+            order = list(range(len(axis.values)))
+            if _is_numeric(axis):
+                order = np.argsort(np.array(axis.values, float)).tolist()
             rank = {repr(axis.values[k]): step for step, k in enumerate(order)}
             return (np.array([rank[repr(value)] for value in column], np.int64),
                     [_cell(axis.values[k]) for k in order])
         edges = np.linspace(axis.low, axis.high, PARTS + 1)
         steps = np.clip(np.searchsorted(edges, np.array(column, float), side="right") - 1, 0, PARTS - 1)
-        return steps.astype(np.int64), [f"{_short(a)}–{_short(b)}" for a, b in zip(edges, edges[1:], strict=False)]
+        return steps.astype(np.int64), [f"{_short(a)}–{_short(b)}" for a, b in pairwise(edges)]
 
     def _sides(self, axes: Axes, across: int, up: int) -> None:
         axes.set_xlabel(self._name(across), color=GREY, fontfamily=font_names())

@@ -64,17 +64,16 @@ def run_sweep(directory: Path, plan: SweepPlan | None, hire: Hire, progress: Pro
         n_done, n_runs = int(done.sum()), plan.n_runs
         if progress:
             progress(n_done, n_runs)
-        given_up = 0
         if n_done < n_runs:
             with contextlib.closing(hire(plan, n_runs - n_done)) as hands:
-                given_up = _drive(store, hands, done, progress)
-        if not given_up:
+                _drive(store, hands, done, progress)
+        if int(store.done().sum()) == n_runs:
             store.finish()
     return open_study(directory)
 
 
-def _drive(store: Store, hands: Hands, done: NDArray[np.bool_], progress: Progress | None) -> int:
-    """Do and keep what is not done; gives how many runs were given up."""
+def _drive(store: Store, hands: Hands, done: NDArray[np.bool_], progress: Progress | None) -> None:
+    """Do and keep what is not done."""
     plan, rows, failures = store.plan, list[Row](), list[Failure]()
     n_done, given_up, since = int(done.sum()), 0, time.monotonic()
 
@@ -105,7 +104,6 @@ def _drive(store: Store, hands: Hands, done: NDArray[np.bool_], progress: Progre
         raise
     if rows or failures:
         keep()
-    return given_up
 
 
 def _tasks(plan: SweepPlan, done: NDArray[np.bool_]) -> Iterator[Task]:

@@ -1,4 +1,4 @@
-"""Sweep files: a base scenario, what is set, scanned or sampled in it, and what is measured; read as strictly as one."""
+"""Sweep files: a base scenario, what is set, scanned or sampled in it, and what is measured."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ class Workers:
 
     def __init__(self, job: str, setup: object, size: int) -> None:
         self._job, self._size = job, size
-        self._setup = tempfile.TemporaryFile()
+        self._setup = tempfile.TemporaryFile()  # noqa: SIM115  # held until close
         self._setup.write(json.dumps(setup, allow_nan=False).encode())
         self._setup.flush()
         self._selector = selectors.DefaultSelector()
@@ -131,7 +131,7 @@ class Workers:
         self.close()
 
     def _start(self) -> None:
-        words = tempfile.TemporaryFile()  # a pipe that nobody reads would fill up
+        words = tempfile.TemporaryFile()  # noqa: SIM115  # held as long as the worker; a pipe would fill up
         root = str(Path(__file__).parents[2])
         held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # until the worker ignores it by itself
         try:
