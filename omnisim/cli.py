@@ -5,14 +5,13 @@ A verb's function only returns what is to be done; ``main`` does it, so every wa
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import platform
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
@@ -21,6 +20,7 @@ import typer
 from omnisim.errors import Fault, OmnisimError, StorageError, UsageError
 from omnisim.terminal import (
     Answer,
+    located,
     pace_bar,
     print_answer,
     print_faults,
@@ -381,20 +381,6 @@ def sweep(file: Annotated[Path, typer.Argument(metavar="FILE", help="A sweep fil
             study.export(export)
         return study_answer(study, export)
     return job
-
-
-@contextlib.contextmanager
-def located(file: Path | None) -> Iterator[None]:
-    """Give faults that name a dotted path of a scenario file their place in it."""
-    try:
-        yield
-    except OmnisimError as error:
-        if file is None:
-            raise
-        from omnisim.scenario.load import read_scenario
-        from omnisim.scenario.validate import locate
-
-        raise type(error)(*(locate(fault, read_scenario(file)[1]) for fault in error.faults)) from error
 
 
 def changed(scenario: Scenario, sets: Sequence[str]) -> Scenario:

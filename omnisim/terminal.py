@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omnisim.errors import SHOWN, Fault
+from omnisim.errors import SHOWN, Fault, OmnisimError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -175,6 +175,20 @@ def plain_cell(cell: object) -> str:
     if isinstance(cell, int):
         return f"{cell:,}"
     return "–" if cell is None else escape(str(cell))
+
+
+@contextlib.contextmanager
+def located(file: Path | None) -> Iterator[None]:
+    """Give faults that name a dotted path of a scenario file their place in it."""
+    try:
+        yield
+    except OmnisimError as error:
+        if file is None:
+            raise
+        from omnisim.scenario.load import read_scenario
+        from omnisim.scenario.validate import locate
+
+        raise type(error)(*(locate(fault, read_scenario(file)[1]) for fault in error.faults)) from error
 
 
 @contextlib.contextmanager

@@ -75,7 +75,7 @@ class Cluster:
         """
         try:
             yield from self._run(tasks)
-        except (OSError, TimeoutError, CancelledError, asyncio.CancelledError) as error:  # dask's word for a lost connection
+        except (OSError, TimeoutError, CancelledError, asyncio.CancelledError) as error:  # dask's words for it
             raise self._gone("has gone away") from error
 
     def _run(self, tasks: Iterator[Task]) -> Iterator[Outcome | None]:

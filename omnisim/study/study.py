@@ -141,8 +141,9 @@ class Study:
 
         Notes
         -----
-        Of a grid the indices are exact for its values, weighed alike; intervals are over replications. Of saltelli
-        they are estimated; intervals resample its groups. Luck is shared by all points, so little of it is in here.
+        Of a grid the indices are exact for its values, weighed alike; intervals are over replications, from three on.
+        Of saltelli they are estimated; intervals resample its groups. Luck is shared by all points, so little of it is
+        in here.
         """
         plan, means = self.plan, self._by_point(metric)
         if plan.method == "grid" and plan.axes:
@@ -247,12 +248,12 @@ class Study:
         return values[self.plan.first]
 
     def _over_replications(self, metric: str, found: Floats, sizes: Sequence[int]) -> tuple[Floats, Floats]:
-        """The jackknife over replications of grid indices; nan for a single one."""
+        """The jackknife over replications of grid indices; nan for fewer than three."""
         low, high = np.full_like(found, np.nan), np.full_like(found, np.nan)
         plan = self.plan
         frame = self._all().sort_values(["replication", "point"])
         cube = frame[metric].to_numpy(float).reshape(plan.replications, -1) if self.is_complete else np.empty((0, 0))
-        if len(cube) > 1:
+        if len(cube) > 2:
             left_out = np.array([grid_indices(np.delete(cube, k, axis=0).mean(axis=0).reshape(sizes))
                                  for k in range(len(cube))])
             for place in np.ndindex(found.shape):

@@ -116,7 +116,8 @@ class StudyPlots:
             share=f"{surface.explained:.2f}", x=f"{self._name(across)} {_short(ends[0][best[1]])}",
             y=f"{self._name(up)} {_short(ends[1][best[0]])}")
         axes = new_axes(self._ask("How does {what} answer to both?", metric), answer, (7.6, 5.4))
-        levels = axes.contourf(ends[0], ends[1], heights, levels=12, cmap="Blues")
+        levels = axes.contourf(ends[0], ends[1], heights, levels=12, cmap="Blues",
+                               vmax=float(heights.max() + 0.6 * (heights.max() - heights.min())))  # labels stay legible
         lines = axes.contour(ends[0], ends[1], heights, levels=levels.levels, colors="white", linewidths=0.7)
         texts = axes.clabel(lines, fmt=_short, fontsize=8, colors=INK)
         for text in texts or ():
@@ -147,7 +148,7 @@ class StudyPlots:
                 _bar(axes, place + lift, row, name, ink)
         self._legend(axes, (("total", "with its interplay", COLOURS[5]), ("first", "by itself", COLOURS[0])))
         axes.set_yticks(range(len(table)), [_short_path(path) for path in table["path"]])
-        axes.set_xlabel(say("share of the variance over the points", self._language), color=GREY,
+        axes.set_xlabel(say("share of the variance over the points", self._language), loc="right", color=GREY,
                         fontfamily=font_names())
         axes.set_xlim(min(0.0, float(np.nanmin(table[["first", "first_low"]].to_numpy()))), None)
         axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
@@ -185,7 +186,8 @@ class StudyPlots:
         from matplotlib.patches import Patch
 
         axes.legend(handles=[Patch(color=ink, label=say(text, self._language)) for _, text, ink in entries],
-                    frameon=False, loc="lower right", prop={"family": list(font_names()), "size": 10})
+                    frameon=False, loc="upper left", bbox_to_anchor=(0, 0), borderaxespad=2.4, ncols=2,
+                    prop={"family": list(font_names()), "size": 10})
 
     def _two(self, metric: str, x: str | None, y: str | None) -> tuple[int, int]:
         """Places of the two paths among the axes."""
