@@ -299,5 +299,17 @@ PHRASES = {
     "effect on the objective over all days, before the money is paid": "全期对目标的影响（未扣投放）",
     "In which channel does each channel's money come back?": "各渠道的钱在哪个渠道收回？",
     "Share of the extra GMV, by the channel that takes the orders": "按成交渠道拆分的增量GMV占比",
+    "Which combination brings how much? ({what})": "哪种组合带来多少？（{what}）",
+    "Most: {value}, with {x} and {y}": "最高{value}：{x}，{y}",
+    "How does {what} answer to both?": "{what}如何随两者变化？",
+    "Quadratic surface, R² {share}; most at {x} and {y}": "二次响应面，R² {share}；最高点：{x}，{y}",
+    "Which setting decides {what}?": "哪项设置决定{what}？",
+    "{path} explains {first} of the variance by itself, {total} with its interplay":
+        "{path}单独解释{first}的方差，含交互作用{total}",
+    "by itself": "单独", "with its interplay": "含交互作用",
+    "share of the variance over the points": "各点间方差的占比",
+    "Which setting moves {what} most?": "哪项设置对{what}影响最大？",
+    "{path} moves it by {size} over its range": "{path}在其范围内使之变化{size}",
+    "mean size of the effect (μ*)": "平均影响幅度（μ*）", "how uneven it is (σ)": "影响的不均匀程度（σ）",
 }
 """What plots and summaries say, English → Chinese."""

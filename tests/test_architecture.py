@@ -17,6 +17,7 @@ ROOT = Path(omnisim.__file__).parent
 LAYERS = (  # a room may import from the rows below its own, and from itself
     {"cli"},
     {"terminal"},  # what the command line shows
+    {"sweeps"},  # a verb of the door with a file of its own
     {"door"},
     {"policies"},
     {"report"},
