@@ -15,7 +15,6 @@ from omnisim.errors import Fault, UsageError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from omnisim.books import Books
     from omnisim.optimise.budget_plan import BudgetPlan
     from omnisim.plan import Plan, Policy
     from omnisim.results import Result
@@ -94,6 +93,7 @@ def run(scenario: Scenario, *, seed: int = 1, replications: int = 1, replication
     >>> scenario = om.load("scenarios/brand.yaml")  # doctest: +SKIP
     >>> om.run(scenario, seed=1).kpis()  # doctest: +SKIP
     """
+    from omnisim.measure.observed import reader
     from omnisim.plan_file import check_plan
     from omnisim.results import Result
     from omnisim.simulation import finish
@@ -110,7 +110,7 @@ def run(scenario: Scenario, *, seed: int = 1, replications: int = 1, replication
     for done, number in enumerate(numbers):
         part = _part(progress, done, len(numbers))
         world = _warmed(scenario, seed, number, threads, orders, part)
-        books.append(finish(world, what, who, threads=threads, read=_reader(scenario), progress=part))
+        books.append(finish(world, what, who, threads=threads, read=reader(scenario), progress=part))
     return Result(scenario, books, seed=seed, replications=numbers, plan=what)
 
 
@@ -318,13 +318,6 @@ def merge(plans: list[Plan]) -> Plan:
 def available_threads() -> int:
     """Processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _reader(scenario: Scenario) -> Callable[[Books, str], pd.DataFrame]:
-    """Makes the tables that a policy asks for out of the books so far."""
-    from omnisim.results import Result
-
-    return lambda books, table: Result(scenario, [books]).table(table)
 
 
 def _plan(part: object) -> Plan:

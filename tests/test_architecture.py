@@ -27,6 +27,7 @@ LAYERS = (  # a room may import from the rows below its own, and from itself
     {"canvas"},  # what plots are drawn on
     {"fonts"},
     {"simulation"},
+    {"review"},  # what a policy is shown, and what it decides
     {"market", "supply"},
     {"ledger", "plan_file"},
     {"response", "books"},
