@@ -138,9 +138,9 @@ class Observation:
         ----------
         budgets : channel -> int [cents/day]  channels left out stay as they are
         """
-        kept = {name: (self.plan.budget_on(name, self.day),) for name in self.plan.budgets}
+        kept = {name: (self.plan.budget_on(name, self.day) or 0,) for name in self.plan.budgets}
         changed = {name: (cents,) for name, cents in budgets.items()}
-        return Plan(budgets={**kept, **changed}, base_stock=self.plan.base_stock)  # type: ignore[arg-type]
+        return Plan(budgets={**kept, **changed}, base_stock=self.plan.base_stock)
 
     def note(self, words: str) -> None:
         """Say what was looked at: it stands in the table `decisions`."""

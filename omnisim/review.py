@@ -61,7 +61,8 @@ class Desk:
                 changed += f" (from day {effective})"
             if new is not None:
                 self.waiting.append((effective, new))
-            ledger.decisions.append({"day": day, "policy": self.policy.name, "saw": saw, "changed": changed or "nothing"})
+            ledger.decisions.append({"day": day, "policy": self.policy.name, "saw": saw,
+                                     "changed": changed or "nothing"})
         while self.waiting and self.waiting[0][0] <= day:
             plan = self.waiting.pop(0)[1]
         return plan

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from omnisim.optimise.budget_plan import BudgetPlan
     from omnisim.results import Result
+    from omnisim.study.comparison import Comparison
 
 PATIENCE = 0.7
 """Seconds after Ctrl-C before a computation that does not stop by itself is stopped."""
@@ -118,6 +119,24 @@ def budget_answer(plan: BudgetPlan, out: Path | None) -> Answer:
         if out is not None:
             console.print(f"→ {out}", markup=False)
     return Answer(record, show, 0 if plan.is_proven else 4, warnings=plan.warnings)
+
+
+def comparison_answer(found: Comparison, out: Path | None) -> Answer:
+    """What a comparison has to say."""
+    record = {"baseline": found.baseline, "reference": found.reference, "seed": found.seed,
+              "replications": found.replications, "table": records(found.table), "regret": records(found.regret),
+              "tests": records(found.tests), "budgets": records(found.budgets.reset_index()),
+              "out": None if out is None else str(out)}
+
+    def show(console: Console) -> None:
+        goal = found.kpis[0]
+        unit = f" [{found.currency}]" if goal in ("profit", "gmv", "media", "cost") else ""
+        print_frame(console, found.wide(), title=f"{goal}{unit}, {found.replications} replications; differences to "
+                    f"{found.baseline}, 95 % for all at once")
+        print_frame(console, found.budgets.reset_index(), title=f"media a day [{found.currency}]")
+        if out is not None:
+            console.print(f"→ {out}", markup=False)
+    return Answer(record, show, warnings=found.warnings)
 
 
 def print_frame(console: Console, frame: pd.DataFrame, *, title: str = "") -> None:

@@ -16,8 +16,11 @@ import omnisim
 ROOT = Path(omnisim.__file__).parent
 LAYERS = (  # a room may import from the rows below its own, and from itself
     {"cli"},
+    {"verbs"},
+    {"words"},  # what the verbs have in common
     {"terminal"},  # what the command line shows
     {"door"},
+    {"choice"},  # what a run may be told to do
     {"policies"},
     {"report"},
     {"study"},

@@ -42,7 +42,7 @@ def history(scenario: Scenario, books: Books) -> pd.DataFrame:
     names = [name for _, name in shown]
     return pd.DataFrame({
         "date": np.repeat(dates(scenario, first, stop), len(names)),
-        "channel": pd.Categorical.from_codes(np.tile(np.arange(len(names)), stop - first), categories=names),
+        "channel": pd.Categorical(names * (stop - first), categories=names),
         **{name: tallies[:, MEASURE[name]] for name in COUNTED},
         "gmv": money["gmv"], "media": 0.0 - money["media"], "cost": 0.0 - money["cost"],
         "contribution": money["contribution"],
