@@ -1,7 +1,7 @@
-"""The markets that policies are compared in: the shipped brand, and five that differ from it in one respect each.
+"""The markets that policies are compared in: the shipped brand, and five that differ from it in one respect.
 
-All are told by 100,000 consumers. In the brand's own, ads hardly pay; in the others more clicks come of an impression, so
-that it matters where the money goes, and all of it must be spent.
+All are told by 100,000 consumers. In the brand's own, ads hardly pay; in the others an impression brings more clicks,
+so that it matters where the money goes, and all of it must be spent.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def markets() -> dict[str, Market]:
         "concave": Market(concave, None, "small audiences: the second impression of a day is lost"),
         "s_shaped": Market(shaped, None, "few buy before they know the brand well: a little seeding brings nothing"),
         "seeding": Market(seeding, None, "小红书 makes people search, and 淘宝 gets the order"),
-        "drifting": Market(drifting, works, "抖音 fades to a fifth over the year and 淘宝 grows by half; planners do not "
-                           "know beforehand"),
+        "drifting": Market(drifting, works, "抖音 fades to a fifth over the year and 淘宝 grows by half; planners do "
+                           "not know beforehand"),
         "stock": Market(stock, None, "what sells is soon sold out"),
     }
 

@@ -112,7 +112,8 @@ def _prepared(scenario: Scenario, policy: Policy, plan: Plan | None, seed: int) 
     from omnisim.study.arms import Arm
     from omnisim.study.comparing import prepare
 
-    ready = prepare([Arm(policy.name, scenario, plan, policy)], {}, seed)[0].policy
+    ready = prepare([Arm(policy.name, scenario, plan, policy)], {}, seed,
+                    available_threads())[0].policy
     return as_policy(ready)  # type: ignore[arg-type]  # a policy went in
 
 

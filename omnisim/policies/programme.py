@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from omnisim.scenario.model import Scenario
 
+PATIENCE = 3600.0
+"""Seconds that a plan may take: none takes one, and a limit that is met would make the plan depend on the machine."""
 LEAST_LEVEL, MOST_LEVEL = 0.2, 5.0
 """A channel is believed to have become worse or better by no more than this."""
 
@@ -73,7 +75,7 @@ class Once:
             return None
         request = Request(float(usual.sum()), days, "profit", limits=limits, today=usual)
         try:
-            found = allocate_table(table, request, Effort(gap=1e-4, time_limit=5.0, cents=True))
+            found = allocate_table(table, request, Effort(gap=1e-4, time_limit=PATIENCE, cents=True))
         except InfeasibleError as error:
             observation.note(f"no plan within the limits: {error.faults[0]}")
             return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
 from omnisim.books import LINES, MEASURE
@@ -23,12 +25,13 @@ SHAPES = ((HILL, 1.0), (EXPONENTIAL, 1.0), (POWER, 0.3), (POWER, 0.5), (POWER, 0
 BEFORE_MEDIA = [MEASURE[line] for line in ("gmv", *LINES) if line not in ("media", "content", "labour", "fixed")]
 
 
-def with_curves(belief: Scenario, *, seed: int = 1) -> Scenario:
+def with_curves(belief: Scenario, *, seed: int = 1, runs: int = RUNS, threads: int = 1) -> Scenario:
     """The belief with a curve of each channel: its own, else measured by simulating it.
 
     Parameters
     ----------
-    seed : int  the luck of the runs, of replications that a comparison does not use
+    seed, runs : int  the luck of the runs, of replications that a comparison does not use, and how many
+    threads : int  changes no result
 
     Notes
     -----
@@ -42,15 +45,18 @@ def with_curves(belief: Scenario, *, seed: int = 1) -> Scenario:
     today = {name: to_cents(belief.channels[name].budget) for name in names}
     share = sum(today.values()) // len(names)
     levels = {name: sorted({int(level * (today[name] or share)) for level in LEVELS} | {today[name]}) for name in names}
-    gains: dict[str, list[Floats]] = {name: [] for name in names}
-    for run in range(RUNS):
-        world = warm_up(belief, seed, BELIEVED + run, threads=1, orders="none")
-        usual = contribution(world.clone(), Plan())
+    with ThreadPoolExecutor(threads) as pool:
+        worlds = list(pool.map(lambda k: warm_up(belief, seed, BELIEVED + k, threads=1, orders="none"), range(runs)))
+
+        def gain(name: str, level: int) -> float:
+            plan = Plan(budgets={name: (level,)})
+            return float(np.mean([contribution(world.clone(), plan) for world in worlds]))
+
+        jobs = {(name, level): pool.submit(gain, name, level) for name in names for level in levels[name]}
+        curves = {}
         for name in names:
-            found = np.array([usual if level == today[name] else contribution(world.clone(), Plan(
-                budgets={name: (level,)})) for level in levels[name]])
-            gains[name].append(found - found[0])
-    curves = {name: fit(np.array(levels[name]) / 100.0, np.mean(gains[name], axis=0)) for name in names}
+            found = np.array([jobs[name, level].result() for level in levels[name]])
+            curves[name] = fit(np.array(levels[name]) / 100.0, found - found[0])
     return belief.model_copy(update={"curves": {name: curve for name, curve in curves.items() if curve is not None}})
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from omnisim.errors import Fault, UsageError
-from omnisim.scenario.model import Scenario
+from omnisim.scenario.model import PolicyChoice, Scenario
 from omnisim.study.arms import Arm, Outcome, run_replications, workers
 from omnisim.study.comparison import Comparison
 from omnisim.study.paired import replications_needed
@@ -71,7 +71,7 @@ def compare_arms(arms: Sequence[Arm], question: Question, effort: Effort, *,
     UsageError  for arms, figures and counts that cannot be meant
     """
     check(arms, question, effort)
-    ready = prepare(arms, beliefs or {}, effort.seed)
+    ready = prepare(arms, beliefs or {}, effort.seed, effort.jobs)
     base = next(k for k, arm in enumerate(arms) if arm.name == question.baseline)
     done, most = 0, effort.replications
 
@@ -103,7 +103,7 @@ def _goal(outcomes: Sequence[Sequence[Outcome]], goal: str) -> np.ndarray:
     return np.array([[one.kpis[goal] for one in row] for row in outcomes]).T
 
 
-def prepare(arms: Sequence[Arm], beliefs: Mapping[str, Scenario], seed: int) -> list[Arm]:
+def prepare(arms: Sequence[Arm], beliefs: Mapping[str, Scenario], seed: int, threads: int) -> list[Arm]:
     """The arms with policies that know what they may know: each learns once, and runs get copies.
 
     A policy with ``knows_truth`` is told the scenario itself, all others the belief. What one has learnt about a belief
@@ -121,8 +121,10 @@ def prepare(arms: Sequence[Arm], beliefs: Mapping[str, Scenario], seed: int) -> 
         truth = arm.scenario
         belief = truth if getattr(policy, "knows_truth", False) else beliefs.get(truth.hash, truth)
         if getattr(policy, "needs_curves", False):
-            known = learnt.get(belief.hash)
-            belief = learnt[belief.hash] = known if known is not None else with_curves(belief, seed=seed + BELIEF_SEED)
+            key = belief.model_copy(update={"policy": PolicyChoice()}).hash  # who decides changes no curve
+            if key not in learnt:
+                learnt[key] = with_curves(belief, seed=seed + BELIEF_SEED, threads=threads)
+            belief = learnt[key]
         policy = copy.deepcopy(policy)
         policy.prepare(belief, seed + BELIEF_SEED)  # type: ignore[attr-defined]  # it has one
         ready.append(replace(arm, policy=policy))

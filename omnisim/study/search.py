@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import permutations
 
@@ -45,7 +46,8 @@ class Trial:
                                for k in range(self.runs)]
             lines = [MEASURE[line] for line in STATEMENT]
             plan = Plan(budgets={name: (cents,) for name, cents in budgets.items()})
-            runs = (finish(world.clone(), plan, threads=1) for world in self.worlds)
+            with ThreadPoolExecutor(self.runs) as pool:
+                runs = list(pool.map(lambda world: finish(world.clone(), plan, threads=1), self.worlds))
             self.known[key] = float(np.mean([books.daily[books.warm_up:, :, lines].sum() for books in runs]))
         return self.known[key]
 
