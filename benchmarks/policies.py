@@ -2,6 +2,7 @@
 
     python benchmarks/policies.py            full: six markets, 12 seeds, cadences of review
     python benchmarks/policies.py --quick    two markets, one seed, for a first look
+    python benchmarks/policies.py --only brand,stock    these anew, the others as they stand in policies.csv
 
 Full, the tables go between the marks of benchmarks/policies.md, all figures to benchmarks/policies.csv and the picture
 to benchmarks/images/policies.png; quick, to standard output. The words beside the tables are written by hand.
@@ -60,55 +61,69 @@ def cell(row: pd.Series, level: float, *, best: bool) -> str:
     return f"**{text}**" if best else text
 
 
-def main_table(found: dict[str, Comparison]) -> str:
+def rows_of(market: str, one: Comparison) -> pd.DataFrame:
+    """All figures of a comparison, and the media of each channel, as rows of policies.csv."""
+    spent = one.budgets.reset_index().melt("policy", var_name="kpi", value_name="mean")
+    spent["kpi"] = "media." + spent["kpi"]
+    found = pd.concat([one.table, spent], ignore_index=True)
+    found.insert(0, "market", market)
+    return found.assign(seeds=one.replications)
+
+
+def profits(rows: pd.DataFrame, market: str) -> pd.DataFrame:
+    """Profit in a market by policy, in the order of the table."""
+    return rows[(rows["market"] == market) & (rows["kpi"] == "profit")].set_index("policy")
+
+
+def main_table(rows: pd.DataFrame, shown: list[str]) -> str:
     """Profit against inertia by policy and market."""
-    names = next(iter(found.values())).names
-    lines = ["| policy | " + " | ".join(found) + " |", "| --- |" + " ---: |" * len(found)]
+    names = list(profits(rows, shown[0]).index)
+    lines = ["| policy | " + " | ".join(shown) + " |", "| --- |" + " ---: |" * len(shown)]
     columns = {}
-    for market, one in found.items():
-        rows = one.wide("profit").set_index("policy")
-        level = rows.loc["inertia", "mean"]
-        plain = rows.drop(index="reference")["mean"]
-        best = {name for name in names if name != "reference" and rows.loc[name, "mean"] == plain.max()}
-        columns[market] = {name: cell(rows.loc[name], level, best=name in best) for name in names}
+    for market in shown:
+        table = profits(rows, market)
+        level = table.loc["inertia", "mean"]
+        plain = table.drop(index="reference")["mean"]
+        columns[market] = {name: cell(table.loc[name], level, best=name == plain.idxmax()) for name in names}
         columns[market]["inertia"] = f"{level / 1e6:,.2f} M CNY"
-    return "\n".join([*lines, *(f"| {name} | " + " | ".join(columns[market][name] for market in found) + " |"
-                               for name in names)])
+    return "\n".join([*lines, *(f"| {name} | " + " | ".join(columns[market][name] for market in shown) + " |"
+                                for name in names)])
 
 
-def budget_table(found: dict[str, Comparison]) -> str:
-    """Where the planned policies put the money."""
+def budget_table(rows: pd.DataFrame, shown: list[str]) -> str:
+    """Where today's plan and the planned policies put the money, a day."""
     lines = ["| market | policy | 小红书 | 抖音 | 淘宝 | 社群 |", "| --- | --- | ---: | ---: | ---: | ---: |"]
-    for market, one in found.items():
+    for market in shown:
+        spent = rows[(rows["market"] == market) & rows["kpi"].str.startswith("media.")].pivot(
+            index="policy", columns="kpi", values="mean")
         for name in ("inertia", "lp_once", "lp_rolling", "reference"):
-            spent = one.budgets.loc[name, ["xiaohongshu", "douyin", "taobao", "community"]]
-            lines.append(f"| {market} | {name} | " + " | ".join(f"{value:,.0f}" for value in spent) + " |")
+            cells = (spent.loc[name, f"media.{channel}"] for channel in ("xiaohongshu", "douyin", "taobao", "community"))
+            lines.append(f"| {market} | {name} | " + " | ".join(f"{value:,.0f}" for value in cells) + " |")
     return "\n".join(lines)
 
 
-def cadence_table(found: dict[str, Comparison]) -> str:
-    """Profit against a single review, by how often lp_rolling reviews."""
-    lines = ["| reviews | " + " | ".join(found) + " |", "| --- |" + " ---: |" * len(found)]
-    tables = {market: one.wide("profit").set_index("policy") for market, one in found.items()}
+def cadence_table(rows: pd.DataFrame, shown: list[str]) -> str:
+    """Profit of lp_rolling against a single review, by how often it reviews."""
+    lines = ["| reviewed every | " + " | ".join(shown) + " |", "| --- |" + " ---: |" * len(shown)]
+    tables = [profits(rows, f"{market}, cadence") for market in shown]
     for name in CADENCES:
-        cells = [cell(table.loc[name], table.loc["never", "mean"], best=False) for table in tables.values()]
-        lines.append(f"| every {name} | " + " | ".join(cells) + " |" if name != "never" else
-                     "| never again | " + " | ".join(f"{table.loc[name, 'mean'] / 1e6:,.2f} M CNY"
-                                                     for table in tables.values()) + " |")
+        cells = [f"{table.loc[name, 'mean'] / 1e6:,.2f} M CNY" if name == "never" else
+                 cell(table.loc[name], table.loc["never", "mean"], best=False) for table in tables]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def picture(found: dict[str, Comparison]) -> bytes:
+def picture(rows: pd.DataFrame, shown: list[str]) -> bytes:
     """Profit against inertia, a row a policy and a dot a market, on a scale that shows losses and large gains."""
-    names = [name for name in next(iter(found.values())).names if name != "inertia"]
+    names = [name for name in profits(rows, shown[0]).index if name != "inertia"]
     axes = new_axes("Which policy allocates best?", "Profit against inertia, % (square-root scale); lines: 95 % for "
                     "all policies of a market at once", (10.0, 7.5))
-    step = 0.8 / len(found)
-    for m, (market, one) in enumerate(found.items()):
-        rows = one.wide("profit").set_index("policy")
-        share = 100.0 / abs(rows.loc["inertia", "mean"])
+    step = 0.8 / len(shown)
+    for m, market in enumerate(shown):
+        table = profits(rows, market)
+        share = 100.0 / abs(table.loc["inertia", "mean"])
         for place, name in enumerate(names):
-            low, value, high = (share * rows.loc[name, part] for part in ("diff_low", "difference", "diff_high"))
+            low, value, high = (share * table.loc[name, part] for part in ("diff_low", "difference", "diff_high"))
             height = place - 0.4 + (m + 0.5) * step
             axes.plot([low, high], [height, height], color=COLOURS[m], linewidth=1.6, alpha=0.6)
             axes.scatter([value], [height], s=22, color=COLOURS[m], label=market if not place else None, zorder=3)
@@ -135,33 +150,45 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--seeds", type=int, default=12)
+    parser.add_argument("--tries", type=int, default=24, help="plans that the reference's search simulates")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--only", default="", help="markets by name, comma-separated: the others keep their figures")
     options = parser.parse_args()
-    seeds, tries = (1, 10) if options.quick else (options.seeds, 24)
-    chosen = {name: market for name, market in markets().items() if not options.quick or name in ("brand", "seeding")}
-    start, used = time.monotonic(), time.process_time()
-    found = {}
-    for name, market in chosen.items():
-        found[name] = compare(market, seeds=seeds, tries=tries, jobs=options.jobs)
-        print(f"{name}: {time.monotonic() - start:.0f} s", flush=True)
-    text = [main_table(found), "", budget_table(found)]
-    if not options.quick:
-        cadence = {name: cadences(chosen[name], seeds=seeds, jobs=options.jobs) for name in DRIFTS}
-        text += ["", cadence_table(cadence)]
-    seconds, processor = time.monotonic() - start, time.process_time() - used
-    text += ["", f"{len(found)} markets, {seeds} seeds, {options.jobs} replications side by side: {seconds:.0f} s, "
-             f"{processor:.0f} s of processor time."]
-    print("\n".join(text))
-    if options.quick:
-        return
-    pd.concat([one.table.assign(market=name) for name, one in found.items()]
-              + [one.table.assign(market=f"{name}, cadence") for name, one in cadence.items()]).to_csv(
-        HERE / "policies.csv", index=False, float_format="%.6g")
-    (HERE / "images" / "policies.png").write_bytes(picture(found))
-    page = HERE / "policies.md"
-    before, _, rest = page.read_text(encoding="utf-8").partition(START)
-    after = rest.partition(END)[2]
-    page.write_text(f"{before}{START}\n\n" + "\n".join(text) + f"\n\n{END}{after}", encoding="utf-8")
+    seeds, tries = (1, 10) if options.quick else (options.seeds, options.tries)
+    wanted = options.only.split(",") if options.only else ["brand", "seeding"] if options.quick else list(markets())
+    file = HERE / "policies.csv"
+    rows = pd.read_csv(file) if file.exists() and options.only and not options.quick else pd.DataFrame()
+    for name, market in markets().items():
+        if name not in wanted:
+            continue
+        start, used = time.monotonic(), time.process_time()
+        fresh = [rows_of(name, compare(market, seeds=seeds, tries=tries, jobs=options.jobs))]
+        if name in DRIFTS and not options.quick:
+            fresh.append(rows_of(f"{name}, cadence", cadences(market, seeds=seeds, jobs=options.jobs)))
+        old = rows[~rows["market"].isin([name, f"{name}, cadence"])] if len(rows) else rows
+        taken = {"seconds": round(time.monotonic() - start), "processor_seconds": round(time.process_time() - used)}
+        rows = pd.concat([old, *(part.assign(**taken) for part in fresh)], ignore_index=True)
+        print(f"{name}: {taken['seconds']} s, {taken['processor_seconds']} s of processor time", flush=True)
+        if not options.quick:
+            rows.to_csv(file, index=False, float_format="%.8g")
+    print(publish(rows, write=not options.quick))
+
+
+def publish(rows: pd.DataFrame, *, write: bool) -> str:
+    """The tables; with `write` on the page, and the picture beside it."""
+    shown = [name for name in markets() if (rows["market"] == name).any()]
+    changing = [name for name in DRIFTS if (rows["market"] == f"{name}, cadence").any()]
+    once = rows[rows["market"].isin(shown)].drop_duplicates("market")
+    parts = [main_table(rows, shown), budget_table(rows, shown), *([cadence_table(rows, changing)] if changing else []),
+             f"Seeds: {', '.join(f'{name} {seeds}' for name, seeds in zip(once['market'], once['seeds'], strict=True))}. "
+             f"Time of all: {once['seconds'].sum():,.0f} s, {once['processor_seconds'].sum():,.0f} s of processor time."]
+    text = "\n\n".join(parts)
+    if write:
+        (HERE / "images" / "policies.png").write_bytes(picture(rows, shown))
+        page = HERE / "policies.md"
+        before, _, rest = page.read_text(encoding="utf-8").partition(START)
+        page.write_text(f"{before}{START}\n\n{text}\n\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+    return text
 
 
 if __name__ == "__main__":

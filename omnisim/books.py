@@ -60,21 +60,54 @@ TOUCHES = 6
 ORDER_DTYPE = np.dtype([
     ("order_id", np.int64), ("consumer", np.int64), ("day", np.int32), ("minute", np.int32), ("channel", np.int32),
     ("origin", np.int32), ("sku", np.int32), ("quantity", np.int32), ("price", np.int64), ("discount", np.int64),
-    ("margin", np.int64), ("delivered", np.int32), ("returned", np.int32), ("weight", np.int32), ("number", np.int32),
+    ("margin", np.int64), ("delivered", np.int32), ("returned", np.int32), ("weight", np.int32),
+    ("number", np.int16), ("node", np.int16),
 ])
 """One order line; day counts from the first reported day, price is cents a unit, discount and margin cents of the
 line; delivered is the day it reaches the consumer or -1 if that lies beyond the run, returned the day it comes back or
--1; weight is the number of
-orders that the line stands for; number says whether it is the consumer's first order, second, … (255 and more as 255).
+-1; weight is the number of orders that the line stands for; number says whether it is the consumer's first order,
+second, … (255 and more as 255); node is the place that it came from.
 """
 
 PARCEL = np.dtype([
     ("order_id", np.int64), ("consumer", np.uint32), ("quantity", np.int32), ("day", np.int16), ("arrives", np.int16),
     ("minute", np.int16), ("channel", np.uint8), ("sku", np.uint8), ("number", np.uint8), ("returned", np.uint8),
-    ("padding", np.uint8, 6),
+    ("way", np.uint8),      # by which it comes (`scenario.network`)
+    ("late", np.uint8),     # days later than promised
+    ("padding", np.uint8, 4),
 ])
 """One order on its way; day and minute are when it was placed, arrives is the day it reaches the consumer, returned is
 1 if it comes back then."""
+CLAIM = np.dtype([
+    ("units", np.int64), ("uses", np.uint32), ("react", np.uint32), ("choose", np.uint32), ("collect", np.uint32),
+    ("near", np.uint32), ("minute", np.int16), ("channel", np.uint8), ("sku", np.uint8)])
+"""An order as supply sees it: which channels the consumer uses (a bit each), and luck in 32-bit words: what a shortage
+leads to, which channel or article instead, whether it is picked up, and which store is near."""
+
+LOST, CANCELLED, WAITS, FILLED = range(4)
+"""What becomes of an order: it meets no stock, is taken and cancelled (oversold), waits, or is filled."""
+VERDICT = np.dtype([("fate", np.uint8), ("way", np.uint8), ("channel", np.uint8), ("sku", np.uint8),
+                    ("waited", np.uint8)])
+"""What supply decides about an order: its fate, by which way it comes, the channel and article in the end, and days
+waited before."""
+
+MOVES = (
+    "ordered",       # units ordered from suppliers
+    "expedited",     # of these, by express
+    "sent",          # units sent to other nodes
+    "shipped_late",  # units that had waited
+    "given_up",      # units that waited in vain
+    "waiting",       # units that wait at midnight
+    "oversold",      # of the units lost, those taken and cancelled
+    "switched",      # of the units lost here, those bought on another channel instead
+    "substituted",   # of the units lost here, those bought as another article
+    "picked_up",     # of the units filled, those picked up in the store
+    "added",         # units bought in the store on the way
+    "expired",       # units thrown away after their shelf life
+)
+"""Last axis of ``Books.moves``."""
+HOUR = ("visits", "orders", "cancelled")
+"""Last axis of ``Books.hours``."""
 LATEST = 64
 """Days after which every parcel has arrived."""
 
@@ -103,6 +136,8 @@ class Books:
     segments : int64 (segments, 5)
     orders : ORDER_DTYPE (o,)  order lines of the reported days, sampled by consumer above a million
     decisions : list of {day, policy, saw, changed}
+    moves : int64 (warm_up + days, nodes, skus, 12)  what the back end did
+    live_days : int64 (l,), hours : int64 (l, channels, 24, 3)  reported days with broadcasts, hour by hour
     """
 
     warm_up: int
@@ -123,3 +158,6 @@ class Books:
     segments: Ints
     orders: NDArray[np.void]
     decisions: list[dict[str, object]] = field(default_factory=list)
+    moves: Ints = field(default_factory=lambda: np.zeros((0, 1, 1, len(MOVES)), np.int64))
+    live_days: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    hours: Ints = field(default_factory=lambda: np.zeros((0, 1, 24, len(HOUR)), np.int64))

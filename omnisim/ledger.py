@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import datetime
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -14,9 +13,12 @@ from numpy.typing import NDArray
 from omnisim.books import (
     COHORT,
     GROUPS,
+    HOUR,
     MEASURE,
     MEASURES,
+    MOVES,
     ORDER_DTYPE,
+    PARCEL,
     SEGMENT,
     STOCK,
     TOUCHES,
@@ -77,10 +79,13 @@ class Ledger:
     flows: Ints = field(init=False)
     segments: Ints = field(init=False)
     stock: Ints = field(init=False)
+    moves: Ints = field(init=False)
+    hours: list[tuple[int, Ints]] = field(default_factory=list)
     first_day: int = field(init=False)
     pages: list[Page] = field(init=False)
-    lines: NDArray[np.void] = field(default_factory=lambda: np.empty(0, ORDER_DTYPE))
-    n_lines: int = 0
+    lines: list[NDArray[np.void]] = field(init=False)
+    n_lines: list[int] = field(init=False)
+    fresh: list[tuple[int, NDArray[np.void]]] = field(init=False)
     returned: list[tuple[int, Ints]] = field(default_factory=list)
     n_orders: int = 0
     halvings: int = 0
@@ -96,7 +101,8 @@ class Ledger:
         self.transitions = np.zeros((days, 39), np.int64)
         self.flows = np.zeros((n, n, 2), np.int64)
         self.segments = np.zeros((len(self.scenario.population.segments), len(SEGMENT)), np.int64)
-        self.stock = np.zeros((days, 1, len(self.scenario.products), len(STOCK)), np.int64)
+        places = (days, len(self.scenario.supply.places), len(self.scenario.products))
+        self.stock, self.moves = np.zeros((*places, len(STOCK)), np.int64), np.zeros((*places, len(MOVES)), np.int64)
         past = min(32_000 - horizon.warm_up, int(self.scenario.brand.age * 365) + 2)
         self.first_day = -horizon.warm_up - past
         start = np.datetime64(horizon.start, "D")
@@ -106,7 +112,8 @@ class Ledger:
         n_months = int(months[-1]) + 1
         self.pages = [Page(months, np.array([self.first_day]), np.zeros((n_months, n_months, len(COHORT)), np.int64),
                            np.zeros(n_months, np.int64), empty_sums(1), empty_sums(3)) for _ in range(self.parts)]
-
+        self.lines, self.n_lines = [np.empty(0, ORDER_DTYPE) for _ in range(self.parts)], [0] * self.parts
+        self.fresh = [(0, np.empty(0, PARCEL)) for _ in range(self.parts)]
 
     def page(self, part: int, orders: int) -> Page:
         """The page of a part, with room for so many orders."""
@@ -136,14 +143,19 @@ class Ledger:
             if day >= self.scenario.horizon.days % 30:
                 self.group_unique += tally[:, :, MEASURE["unique_visitors"]]
 
+    def add_hours(self, day: int, hours: Ints) -> None:
+        """Visits, orders and cancellations of a day with broadcasts, by channel and hour."""
+        if self.reported(day):
+            self.hours.append((day, hours))
+
     def so_far(self, day: int) -> Books:
         """The books up to the evening before `day`, for a policy to read."""
         partial = copy.copy(self)
         row = day + self.scenario.horizon.warm_up
-        partial.lines, partial.n_lines, partial.returned = self.lines[:0], 0, []
+        partial.n_lines, partial.returned = [0] * self.parts, []
         books = partial.close()
         books.days = day
-        for name in ("daily", "stages", "transitions", "stock"):
+        for name in ("daily", "stages", "transitions", "stock", "moves"):
             setattr(books, name, getattr(books, name)[:row])
         return books
 
@@ -157,29 +169,36 @@ class Ledger:
         """Consumers whose order lines are kept: those whose scrambled number has none of these bits."""
         return np.uint64((1 << self.halvings) - 1)
 
-    def blank_lines(self, orders: list[int], day: int) -> list[NDArray[np.void]]:
-        """Where each part may write the lines of so many orders of today; nowhere if they are not kept.
+    def blank_lines(self, part: int, orders: int, day: int) -> NDArray[np.void]:
+        """Where a part may write the lines of so many orders of today; nowhere if they are not kept.
 
-        All lines lie in one block. Memory that nothing is written to is not taken.
+        Memory that nothing is written to is not taken.
         """
         if not self.keep_orders or not self.reported(day):
-            return [self.lines[:0] for _ in orders]
-        if self.n_lines + sum(orders) > self.lines.size:
-            larger = np.empty(MOST_LINES + 2 * sum(orders), ORDER_DTYPE)
-            larger[:self.n_lines] = self.lines[:self.n_lines]
-            self.lines = larger
-        starts = self.n_lines + np.cumsum([0, *orders])
-        return [self.lines[start:end] for start, end in pairwise(starts.tolist())]
+            return self.lines[part][:0]
+        used = self.n_lines[part]
+        if used + orders > self.lines[part].size:
+            larger = np.empty(MOST_LINES + 2 * orders, ORDER_DTYPE)
+            larger[:used] = self.lines[part][:used]
+            self.lines[part] = larger
+        return self.lines[part][used:used + orders]
 
-    def add_orders(self, blank: list[NDArray[np.void]], written: list[int]) -> None:
-        """Each part has written so many lines of today: close the gaps, and halve the sample while it is too large."""
-        for lines, n in zip(blank, written, strict=True):
-            if n:
-                self.lines[self.n_lines:self.n_lines + n] = lines[:n]
-            self.n_lines += n
-        while self.n_lines > MOST_LINES:
+    def add_orders(self, part: int, written: int, parcels: NDArray[np.void]) -> None:
+        """A part has written so many lines of today, and sends these parcels."""
+        self.fresh[part] = written, parcels
+
+    def number_orders(self) -> None:
+        """Number today's orders over all parts, and halve the sample of lines while it is too large."""
+        for part, (written, parcels) in enumerate(self.fresh):
+            used = self.n_lines[part]
+            self.lines[part]["order_id"][used:used + written] += self.n_orders
+            parcels["order_id"] += self.n_orders
+            self.n_orders += parcels.size
+            self.n_lines[part] += written
+        while sum(self.n_lines) > MOST_LINES:
             self.halvings += 1
-            self.n_lines = thin_out(self.lines[:self.n_lines], self.sample)
+            self.n_lines = [thin_out(lines[:used], self.sample) for lines, used in
+                            zip(self.lines, self.n_lines, strict=True)]
 
     def add_deliveries(self, parcels: NDArray[np.void], day: int) -> None:
         """Remember what came back."""
@@ -212,10 +231,22 @@ class Ledger:
             buyers=sum((page.buyers for page in self.pages), np.zeros_like(self.pages[0].buyers)),
             cohorts=sum((page.cohorts for page in self.pages), np.zeros_like(self.pages[0].cohorts)),
             second=second, stock=self.stock, segments=self.segments,
-            orders=self._close_orders(place), decisions=self.decisions)
+            orders=self._close_orders(place), decisions=self.decisions, moves=self.moves,
+            live_days=np.array([day for day, _ in self.hours], np.int64),
+            hours=_widen(np.stack([np.zeros((len(self.names), 24, len(HOUR)), np.int64),
+                                   *(hours for _, hours in self.hours)]), place, len(names), 1)[1:])
 
     def _close_orders(self, place: Ints) -> NDArray[np.void]:
-        orders = self.lines[:self.n_lines]
+        written = [lines[:used] for lines, used in zip(self.lines, self.n_lines, strict=True)]
+        orders = written[0]
+        if len(written) > 1:  # day after day, as the numbers of the orders go
+            orders, n = np.empty(sum(self.n_lines), ORDER_DTYPE), 0
+            edges = [np.searchsorted(lines["day"], np.arange(self.scenario.horizon.days + 1)) for lines in written]
+            for day in range(self.scenario.horizon.days):
+                for lines, edge in zip(written, edges, strict=True):
+                    some = lines[edge[day]:edge[day + 1]]
+                    orders[n:n + some.size] = some
+                    n += some.size
         orders["weight"] = self.scenario.population.scale << self.halvings
         orders["channel"] = place[orders["channel"]]
         orders["delivered"][orders["delivered"] >= self.scenario.horizon.days] = -1

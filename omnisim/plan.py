@@ -60,7 +60,8 @@ class Plan:
         return cls(
             budgets={name: (to_cents(channel.budget),)
                      for name, channel in scenario.channels.items() if channel.active},
-            base_stock={sku: product.base_stock for sku, product in scenario.products.items()},
+            base_stock={} if scenario.supply.nodes else
+            {sku: product.base_stock for sku, product in scenario.products.items()},
         )
 
     def budget_on(self, channel: str, day: int) -> int | None:

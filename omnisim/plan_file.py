@@ -87,6 +87,10 @@ def check_plan(plan: Plan, scenario: Scenario) -> None:
         if name in scenario.channels and not scenario.channels[name].active:
             faults.append(Fault("plan", f"budgets.{name}", "", "is an inactive channel",
                                 f"Remove it, or set channels.{name}.active to true."))
+    if plan.base_stock and scenario.supply.nodes:
+        faults.append(Fault("plan", "base_stock", f"{len(plan.base_stock)} levels", "is for a scenario with one "
+                            "warehouse; here every node has rules of its own",
+                            "Change supply.nodes.….stock in the scenario instead."))
     if plan.first_days[-1] >= scenario.horizon.days:
         faults.append(Fault("plan", "periods", f"day {plan.first_days[-1]}",
                             f"must lie within the {scenario.horizon.days} reported days", "Drop the later periods."))

@@ -77,6 +77,8 @@ class Result:
     journeys = Table("Path of touches (the first and the last five): journeys that ended, orders, gmv.")
     cohorts = Table("Month of first order × months since: who ordered again.")
     stock = Table("Day × node × sku: units on hand, on order, asked for, filled, lost.")
+    moves = Table("Day × node × sku: units ordered, sent on, late, oversold, switched, substituted, picked up.")
+    hours = Table("Hour × channel on days with broadcasts: visits, orders, cancellations.")
     orders = Table("Order lines, above a million a sample of consumers with weights.")
     decisions = Table("Review: what the policy saw and changed.")
     segments = Table("Segment: what each group of consumers did.")

@@ -6,10 +6,14 @@ Each day, SimPy's clock calls in this order:
 2. 06:00 review, if due: the policy sees its own tables up to yesterday and may change the plan
 3. 08:00 the market: renewal, news from others, time-outs, exposures, interest, visits, consultations, purchase
    decisions, repurchase needs
-4. 20:00 settlement: scarce stock is given out in the order (minute, keyed hash, consumer); what is short is lost
+4. 20:00 settlement: who waited is served first, then scarce stock is given out in the order (minute, keyed hash,
+   consumer); what is short is lost, waits, or tries another channel or article once
 5. 21:00 parcels arrive, some come back; membership, seats, links passed on, advocates
-6. 22:00 replenishment up to the base stock
+6. 22:00 replenishment: transfers, supplies from node to node, orders to suppliers, express
 7. 24:00 the books are closed for the day
+
+Where stock is unlimited nobody waits for anybody: each part of the population lives, settles and receives its parcels
+in one go, to the same result.
 """
 
 from __future__ import annotations
@@ -26,20 +30,25 @@ import simpy
 from numpy.typing import NDArray
 
 from omnisim.books import MEASURE, Books
+from omnisim.exchange import count_hours, give_out
 from omnisim.ledger import Ledger
 from omnisim.market.day import TODAY, Today
-from omnisim.market.market import Demand, Market, open_market, split_population
+from omnisim.market.market import Market, each, grant, open_market, split_population
 from omnisim.market.reach import Bought, buy
 from omnisim.market.rules import active_channels
 from omnisim.plan import Plan, Policy, to_cents
 from omnisim.review import Desk, Reader
 from omnisim.scenario.model import Scenario
+from omnisim.season import WEEKDAYS, Season, block_start, share_of_year
 from omnisim.streams import key
+from omnisim.supply.backend import Backend
 from omnisim.supply.fulfilment import Fulfilment
-from omnisim.supply.warehouse import Warehouse
+from omnisim.supply.layout import lay_out
+from omnisim.supply.replenishment import share_out
 
 Progress = Callable[[int, int], None]
-WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+FEW = 2_000
+"""Orders or parcels that one thread works through before a second one is worth waking."""
 
 
 @dataclass
@@ -48,7 +57,7 @@ class World:
 
     scenario: Scenario
     market: Market
-    warehouse: Warehouse
+    backend: Backend
     fulfilment: Fulfilment
     ledger: Ledger
     day: int
@@ -73,14 +82,13 @@ def open_world(scenario: Scenario, seed: int, replication: int = 0, *, parts: in
     """
     split = split_population(scenario.population.size, parts)
     market = open_market(scenario, seed, replication, split, looseness=looseness, pool=pool)
-    supply = scenario.supply
-    level = np.array([product.base_stock for product in scenario.products.values()], np.int64)
-    ledger = Ledger(scenario, active_channels(scenario), orders == "auto", len(split))
+    names = active_channels(scenario)
+    ledger = Ledger(scenario, names, orders == "auto", len(split))
     page = ledger.pages[0]
     ledger.segments[:, 0], born = market.take_census(ledger.first_day, page.months.size, pool)
     np.add.at(page.buyers, page.months, born)
-    return World(scenario, market, Warehouse(level, supply.lead_time, supply.moq, supply.unlimited),
-                 Fulfilment([{} for _ in split]), ledger, -scenario.horizon.warm_up,
+    backend = Backend(lay_out(scenario, names, seed, replication))
+    return World(scenario, market, backend, Fulfilment([{} for _ in split]), ledger, -scenario.horizon.warm_up,
                  int(key(seed, replication, "policy")))
 
 
@@ -98,7 +106,11 @@ class Run:
         self.season = Season(self.scenario, self.names)
         self.budget = np.zeros(len(self.names), np.int64)
         self.bought: Bought
-        self.demand: Demand
+        # of each part, today: what it wants to buy, what was decided about it, what arrived, what can be sold again
+        self.wanted = [world.market.wanted(p) for p in range(len(world.market.parts))]
+        self.verdicts = [grant(wanted) for wanted in self.wanted]
+        self.arrived: list[list[NDArray[np.void]]] = [[] for _ in self.wanted]
+        self.restocked = [world.market.no_units() for _ in self.wanted]
 
     def advance(self, until: int, progress: Progress | None = None, done: int = 0, total: int = 0) -> None:
         """Let the days pass up to the evening before day `until`."""
@@ -118,7 +130,7 @@ class Run:
 
     def receive(self, day: int) -> None:
         """Step 1."""
-        self.world.warehouse.receive(day)
+        self.world.backend.receive(day)
 
     def review(self, day: int) -> None:
         """Step 2: the policy may change the plan, from the first reported day on."""
@@ -129,7 +141,8 @@ class Run:
             self.budget[n] = planned if planned is not None else to_cents(self.channels[n].budget)
         if day >= 0:
             for n, sku in enumerate(self.skus):
-                self.world.warehouse.level[n] = self.plan.base_stock.get(sku, self.world.warehouse.level[n])
+                if sku in self.plan.base_stock:
+                    self.world.backend.buyer.level[0, n] = self.plan.base_stock[sku]
 
     def live(self, day: int) -> None:
         """Step 3."""
@@ -138,9 +151,30 @@ class Run:
         if market.rules["community"][0] >= 0:
             media[market.rules["community"][0]] = 0  # buys rewarded shares instead, see step 5
         self.bought = buy(market.media, media, market.searches)
-        self.demand, ended = market.live(self._today(day), self.pool)
-        for part, paths in enumerate(ended):
-            self.world.ledger.add_journeys(part, paths, day)
+        market.begin(self._today(day))
+        if self.world.backend.layout.unlimited:
+            self._by_part(self._live, self._settle, self._deliver)
+        else:
+            self._by_part(self._live)
+
+    def _by_part(self, *steps: Callable[[int], None], few: bool = False) -> None:
+        """Take steps with each part of the population: parts side by side, unless there is too little to do."""
+        each(None if few else self.pool, lambda p: [step(p) for step in steps], len(self.world.market.parts))
+
+    def _live(self, p: int) -> None:
+        self.world.market.live(p, self.world.ledger)
+
+    def _settle(self, p: int) -> None:
+        world, market = self.world, self.world.market
+        if world.backend.layout.unlimited:
+            self.wanted[p] = market.wanted(p)
+            self.verdicts[p] = grant(self.wanted[p])
+        parcels, starts = market.settle(p, self.wanted[p], self.verdicts[p], world.ledger)
+        world.fulfilment.ship(p, parcels, starts, market.today["day"][0])
+
+    def _deliver(self, p: int) -> None:
+        self.arrived[p] = self.world.fulfilment.arrive(p, self.world.market.today["day"][0])
+        self.restocked[p] = self.world.market.deliver(p, self.arrived[p])
 
     def _today(self, day: int) -> Today:
         service, market = self.scenario.service, self.world.market
@@ -160,37 +194,42 @@ class Run:
         for name, values in (("weight", weight), ("exposure", self.bought.exposure), ("paid", self.bought.paid),
                              ("coverage", self.bought.coverage)):
             today[name][0, :weight.size] = values
+        for k, window in self.season.broadcasts(day).items():
+            today["hourly"] = 1
+            today["live_start"][0, k], today["live_minutes"][0, k] = window.hour * 60, window.minutes
+            today["live_share"][0, k] = window.share
         return today
 
     def settle(self, day: int) -> None:
         """Step 4: who gets the last unit matters, and is looked into, only where stock is short."""
-        world, demand = self.world, self.demand
-        if world.warehouse.suffices(demand.units):
-            world.warehouse.serve_all(demand.units)
-            filled = [np.ones(part.size, np.bool_) for part in demand.parts]
+        world, demand = self.world, self.world.market.demand()
+        if world.backend.suffices(demand.units):
+            world.backend.serve_all(demand.units)
+            if not world.backend.layout.unlimited:
+                self.wanted, self.verdicts = demand.parts, [grant(part) for part in demand.parts]
         else:
-            order, sku, units = demand.in_order()
-            decided = np.empty(order.size, np.bool_)
-            decided[order] = world.warehouse.serve(sku, units)
-            filled = demand.by_part(decided)
-        for part, (parcels, starts) in enumerate(world.market.settle(demand, filled, world.ledger, self.pool)):
-            world.fulfilment.ship(part, parcels, starts, day)
+            demand, self.verdicts = give_out(demand, world.market, world.backend, day)
+            self.wanted = demand.parts
+        if not world.backend.layout.unlimited:
+            self._by_part(self._settle, few=sum(part.size for part in self.wanted) < FEW)
+        world.ledger.number_orders()
+        if world.market.today["hourly"][0]:
+            world.ledger.add_hours(day, count_hours(world.market, self.wanted, self.verdicts))
 
     def after_sales(self, day: int) -> None:
         """Step 5."""
         world, market = self.world, self.world.market
-        parcels = world.fulfilment.arrive(day)
-        restocked = market.deliver(parcels, self.pool)
-        for batch in (batch for part in parcels for batch in part):
+        if not world.backend.layout.unlimited:
+            self._by_part(self._deliver, few=world.fulfilment.due(day) < FEW)
+        for batch in (batch for part in self.arrived for batch in part):
             world.ledger.add_deliveries(batch, day)
-        world.warehouse.take_back(restocked, day + self.scenario.supply.restock_days)
+        world.backend.stock.take_back(np.sum(self.restocked, axis=0), day + self.scenario.supply.restock_days)
         if market.rules["community"][0] >= 0:
             market.meet_in_groups(int(self.budget[market.rules["community"][0]]))
 
     def replenish(self, day: int) -> None:
         """Step 6."""
-        if day % self.scenario.supply.review_days == 0:
-            self.world.warehouse.order(day)
+        self.world.backend.order(day)
 
     def close(self, day: int) -> None:
         """Step 7."""
@@ -206,8 +245,16 @@ class Run:
             ledger.daily[row, n, MEASURE["content"]] -= to_cents(channel.content)
             ledger.daily[row, n, MEASURE["labour"]] -= to_cents(channel.labour)
             ledger.daily[row, n, MEASURE["fixed"]] -= share_of_year(to_cents(channel.annual_fee), day)
-        ledger.stock[row, 0] = self.world.warehouse.close()
+        ledger.stock[row], ledger.moves[row], costs = self.world.backend.close()
+        for line, cents in (("logistics", costs.logistics), ("cost_of_goods", costs.goods)):
+            if cents:
+                ledger.daily[row, :, MEASURE[line]] -= self._spread(cents, counts["tally"][0, :, :len(self.names)])
         self.world.day = day + 1
+
+    def _spread(self, cents: int, tally: NDArray[np.int64]) -> NDArray[np.int64]:
+        """A cost of the whole back end by channel: by units sold today, or evenly over channels that sell."""
+        units = tally[:, :, MEASURE["units"]].sum(axis=0)
+        return share_out(cents, units if units.any() else np.array([c.checkout for c in self.channels], np.int64))
 
 
 def daily(clock: simpy.Environment, hour: int, step: Callable[[int], None]) -> Generator[simpy.Event, None, None]:
@@ -216,36 +263,6 @@ def daily(clock: simpy.Environment, hour: int, step: Callable[[int], None]) -> G
     while True:
         step(int(np.floor(clock.now)))
         yield clock.timeout(1)
-
-
-class Season:
-    """Weight of each channel by day: weekday × month × campaigns."""
-
-    def __init__(self, scenario: Scenario, names: list[str]) -> None:
-        self.calendar, self.start, self.names = scenario.calendar, scenario.horizon.start, names
-
-    def weight(self, day: int) -> NDArray[np.float64]:
-        """Weights of the channels on a day."""
-        date = self.start + datetime.timedelta(days=day)
-        weight = np.full(len(self.names), self.calendar.weekday[date.weekday()] * self.calendar.month[date.month - 1])
-        for campaign in self.calendar.campaigns:
-            if campaign.start <= date <= campaign.end:
-                factor = campaign.factor
-                weight *= [factor.get(name, 1.0) if isinstance(factor, dict) else factor for name in self.names]
-        return weight
-
-
-def block_start(day: int, days: int) -> int:
-    """First day of the 30-day block of a day; blocks are counted back from the last reported or warm-up day."""
-    if day < 0:
-        return -30 * ((-1 - day) // 30 + 1)
-    rest = days % 30
-    return 0 if day < rest else rest + (day - rest) // 30 * 30
-
-
-def share_of_year(cents: int, day: int) -> int:
-    """A day's part of a yearly amount, in whole cents that add up to it over any 365 days."""
-    return cents * (day + 1) // 365 - cents * day // 365
 
 
 def warm_up(scenario: Scenario, seed: int = 1, replication: int = 0, *, threads: int = 2,

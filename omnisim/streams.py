@@ -22,7 +22,6 @@ W0 = np.uint64(0x9E3779B9)
 W1 = np.uint64(0xBB67AE85)
 LOW = np.uint64(0xFFFFFFFF)
 S32 = np.uint64(32)
-S16 = np.uint64(16)
 ZERO = np.uint64(0)
 DAY_ZERO = 1 << 20
 """Added to the day, so that warm-up days count from a positive number."""
@@ -31,9 +30,10 @@ ROUNDS = 7
 
 CHUNK = 2048
 """Consumers whose scan draws are made together, whatever the split of the population. The first half of a chunk takes
-words 1 and 0 of its counters, the second half words 3 and 2: consumer i takes 16 bits of counter
-(i // CHUNK) * BLOCKS + (i mod (CHUNK / 2)) // 4."""
-BLOCKS = CHUNK // 8
+words 1 and 0 of its counters, the second half words 3 and 2, from the lowest bits on: with draws of w bits there are
+CHUNK w / 128 counters a chunk."""
+DRAW, SMALL_DRAW = 16, 8
+"""Bits of a scan draw: impressions take the small ones, half of which cost half."""
 
 
 Key = np.uint64
@@ -94,14 +94,15 @@ def unit(word):
 
 
 @melted
-def fill(out, chunk, day, k):
-    """The 16-bit scan draws of one chunk of consumers on one day, four to a word, into `out` (uint64, CHUNK / 4)."""
-    first = np.uint64(chunk) * np.uint64(BLOCKS)
-    for b in range(BLOCKS):
+def fill(out, chunk, day, k, bits):
+    """The scan draws of one chunk of consumers on one day, of so many bits, into `out` (uint64, CHUNK bits / 64)."""
+    blocks = CHUNK * bits // 128
+    first = np.uint64(chunk) * np.uint64(blocks)
+    for b in range(blocks):
         c0, c1, c2, c3 = philox((first + np.uint64(b)) & LOW, np.uint64(day + DAY_ZERO), ZERO,
                                 (first + np.uint64(b)) >> S32, k & LOW, k >> S32)
         out[b] = c1 | (c0 << S32)
-        out[BLOCKS + b] = c3 | (c2 << S32)
+        out[blocks + b] = c3 | (c2 << S32)
 
 
 @melted
@@ -118,9 +119,10 @@ def fine_draws(out, consumers, first, n, day, k, level):
 
 
 @formula
-def refine(coarse, fine):
-    """A 32-bit draw in (0, 1) whose first 16 bits are the scan draw: it lies below any bound the scan draw misses."""
-    return unit((np.uint64(coarse) << S16) | (np.uint64(fine) & np.uint64(0xFFFF)))
+def refine(coarse, fine, bits):
+    """A 32-bit draw in (0, 1) whose first bits are the scan draw: it lies below any bound the scan draw misses."""
+    rest = np.uint64(32 - bits)
+    return unit((np.uint64(coarse) << rest) | (np.uint64(fine) & ((np.uint64(1) << rest) - np.uint64(1))))
 
 
 @formula
@@ -142,13 +144,13 @@ def neighbour(k, consumer, place, size):
     return other + 1 if other >= consumer else other
 
 
-def scan_draws(k: Key, chunk: int, day: int) -> NDArray[np.uint16]:
+def scan_draws(k: Key, chunk: int, day: int, bits: int = DRAW) -> NDArray[np.uint16] | NDArray[np.uint8]:
     """The scan draws of a chunk, for tests and for reading."""
-    out = np.empty(CHUNK // 4, np.uint64)
-    _fill(out, chunk, day, k)
-    return out.view(np.uint16)
+    out = np.empty(CHUNK * bits // 64, np.uint64)
+    _fill(out, chunk, day, k, bits)
+    return out.view(np.uint16) if bits == DRAW else out.view(np.uint8)
 
 
 @kernel
-def _fill(out, chunk, day, k):
-    fill(out, chunk, day, k)
+def _fill(out, chunk, day, k, bits):
+    fill(out, chunk, day, k, bits)

@@ -66,6 +66,32 @@ def small_brand(**sections: Any) -> Scenario:
     return Scenario.model_validate(plain | sections)
 
 
+def network(supply: dict[str, Any] | None = None, **sections: Any) -> Scenario:
+    """The small brand with a back end in which everything is switched on: a central warehouse that a supplier feeds,
+    and a store that it feeds; stock in common, oversold, waited for, picked up."""
+    plain = small_brand().model_dump()
+    nodes = {
+        "central": {"channels": ["douyin", "taobao", "community"], "delivery_cost": 6.0, "expedite_below": 0.1,
+                    "stock": {"core": {"level": 120, "opening": 150},
+                              "gift": {"rule": "min_max", "reorder_point": 30, "level": 60}}},
+        "shop": {"kind": "store", "channels": ["store"], "ships": True, "catchment": 1.0, "delivery_days": 1,
+                 "review_days": 7, "storage_cost": 3.0, "stock": {"core": {"level": 40}, "gift": {"level": 20}}}}
+    maker = {"lead_time": 6, "delays": [0.6, 0.3, 0.1], "moq": 20, "capacity": 200, "order_cost": 50.0, "duty": 0.1,
+             "freight": 1.0, "expedite_days": 4, "expedite_cost": 4.0}
+    built = {"nodes": nodes, "suppliers": {"maker": maker}, "stock": "virtual", "sync_delay": 240, "tracking": True,
+             "routes": [{"source": "maker", "target": "central", "lead_time": 1},
+                        {"source": "central", "target": "shop", "lead_time": 2, "cost": 1.0}],
+             "shortage": {"wait": 0.3, "switch": 0.3, "substitute": 0.2, "patience": 2},
+             "pickup": {"share": 0.1, "add_on": 0.3, "cost": 1.0}}
+    return small_brand(**{
+        "channels": plain["channels"] | {"store": channel(kind="store", direct=1e-4, order_value=120.0)},
+        "products": {"core": {"price": 60.0, "cost": 30.0, "share": 0.7},
+                     "gift": {"price": 40.0, "cost": 15.0, "share": 0.3, "shelf_life": 12}},
+        "brand": {"new_customers": 65.0, "trust": {"lost": 0.3, "cancelled": 0.5, "late": 0.1}},
+        "calendar": {"live": [{"name": "live", "channel": "douyin", "date": "2024-06-10", "factor": 8.0}]},
+        "supply": built | (supply or {})} | sections)
+
+
 def live(world: World, days: int, plan: Plan | None = None) -> World:
     """Let a world live on for some days, on one thread."""
     Run(world, plan or Plan(), None, None, None).advance(world.day + days)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from omnisim.books import COHORT, GROUPS, MEASURE, MEASURES, ORDER_DTYPE, SEGMENT, STOCK, TOUCHES, Books
+from omnisim.books import COHORT, GROUPS, MEASURE, MEASURES, MOVES, ORDER_DTYPE, SEGMENT, STOCK, TOUCHES, Books
 from omnisim.measure.windows import BLOCK, month_of
 from omnisim.scenario.model import Scenario
 from omnisim.vocabulary import STATE_NAMES, TRANSITIONS
@@ -109,6 +109,7 @@ def make_books(scenario: Scenario, seed: int = 1, visits_a_day: float = 120.0) -
         flows=_flows(channels), paths=paths, path_counts=path_counts, cohort_first=first_month, buyers=buyers,
         cohorts=cohorts, second=_second(consumer, day - warm_up),
         stock=_stock(luck, total, len(price), day, sku, quantity),
+        moves=luck.integers(0, 9, (total, 1, len(price), len(MOVES))),
         segments=_segments(scenario, log, warm_up, buys, paid, is_first), orders=lines,
         decisions=[{"day": k, "policy": "inertia", "saw": {"profit": 1.5 * k}, "changed": {}}
                    for k in range(0, days, 7)],

@@ -31,10 +31,12 @@ LAYERS = (  # a room may import from the rows below its own, and from itself
     {"fonts"},
     {"simulation"},
     {"review"},  # what a policy is shown, and what it decides
+    {"exchange"},  # what market and supply hand to each other
     {"market", "supply"},
     {"ledger", "plan_file"},
     {"response", "books"},
     {"plan"},
+    {"season"},  # what the calendar makes of a day
     {"scenario"},
     {"streams", "sums"},
     {"portable"},

@@ -127,7 +127,7 @@ def test_an_inactive_channel_changes_nothing(brand: Scenario, books: Books) -> N
     assert silent.orders.tobytes() == there.tobytes()
     assert differences(replace(silent, daily=books.daily, groups=books.groups, group_unique=books.group_unique,
                                flows=books.flows, paths=books.paths, path_counts=books.path_counts,
-                               orders=books.orders), books) == []
+                               orders=books.orders, hours=books.hours), books) == []
 
 
 def test_a_quiet_module_changes_nothing(brand: Scenario, books: Books) -> None:

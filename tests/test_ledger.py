@@ -13,7 +13,8 @@ from omnisim import ledger
 from omnisim.books import GROUPS, LINES, MEASURE, MEASURES, ORIGINS, SEGMENT, TOUCHES, Books
 from omnisim.plan import Observation, Plan
 from omnisim.scenario.model import Scenario
-from omnisim.simulation import block_start, share_of_year, simulate
+from omnisim.season import block_start, share_of_year
+from omnisim.simulation import simulate
 
 WARM_UP, DAYS = 45, 75
 

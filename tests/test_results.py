@@ -27,6 +27,9 @@ LEADING = {
     "journeys": "path consumers orders gmv cvr",
     "cohorts": "cohort age buyers active orders gmv",
     "stock": "date node sku on_hand on_order demand filled lost backordered received returned",
+    "moves": "date node sku ordered expedited sent shipped_late given_up waiting oversold switched substituted "
+             "picked_up added expired",
+    "hours": "date channel hour visits orders cancelled",
     "orders": "order_id consumer date minute channel origin sku quantity price discount margin node delivered returned "
               "weight",
     "decisions": "date policy saw changed",

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from omnisim.streams import (
-    BLOCKS,
     CHUNK,
     DAY_ZERO,
+    DRAW,
+    SMALL_DRAW,
     hashes,
     key,
     neighbour,
@@ -59,15 +60,18 @@ def test_words_place_consumer_day_and_level_in_the_counter(consumer: int, day: i
     assert tuple(map(int, words(k, consumer, day, level))) == reference(counter, halves(k))
 
 
-def test_a_consumers_scan_draw_depends_on_nothing_but_the_consumer() -> None:
-    """Sixteen bits of counter (i // CHUNK) · BLOCKS + (i mod CHUNK / 2) // 4: no part or thread comes in."""
+@pytest.mark.parametrize("bits", [DRAW, SMALL_DRAW])
+def test_a_consumers_scan_draw_depends_on_nothing_but_the_consumer(bits: int) -> None:
+    """With w bits, those of counter (i // CHUNK) · CHUNK w / 128 + (i mod CHUNK / 2) // (64 / w): no split."""
     k = key(7, 3, "exposure", "douyin")
-    for i in (0, 1, 2, 3, 4, CHUNK // 2, CHUNK - 1, CHUNK, 5 * CHUNK + 777, 48_827 * CHUNK + 3 * BLOCKS + 11):
+    blocks, slots = CHUNK * bits // 128, 64 // bits
+    for i in (0, 1, 2, 3, 4, 9, CHUNK // 2, CHUNK - 1, CHUNK, 5 * CHUNK + 777, 48_827 * CHUNK + 3 * blocks + 11):
         chunk, place = divmod(i, CHUNK)
         half, rest = divmod(place, CHUNK // 2)
-        block, slot = divmod(rest, 4)
-        word = reference((chunk * BLOCKS + block, DAY_ZERO - 12, 0, 0), halves(k))[2 * half + 1 - slot // 2]
-        assert int(scan_draws(k, chunk, -12)[place]) == (word >> 16 if slot % 2 else word & 0xFFFF)
+        block, slot = divmod(rest, slots)
+        out = reference((chunk * blocks + block, DAY_ZERO - 12, 0, 0), halves(k))
+        two_words = out[2 * half] << 32 | out[2 * half + 1]
+        assert int(scan_draws(k, chunk, -12, bits)[place]) == two_words >> slot * bits & (1 << bits) - 1
 
 
 def draws(k: np.uint64, day: int, chunks: int = 50) -> np.ndarray:
@@ -99,12 +103,13 @@ def test_hashes_are_the_first_words() -> None:
     np.testing.assert_array_equal(hashes(k, who, 9, 2), [int(words(k, i, 9, 2)[0]) for i in who])
 
 
-@given(coarse=st.integers(0, 65535), fine=WORD)
-def test_a_refined_draw_starts_with_the_scan_draw(coarse: int, fine: int) -> None:
+@given(bits=st.sampled_from([DRAW, SMALL_DRAW]), coarse=st.integers(0, 65535), fine=WORD)
+def test_a_refined_draw_starts_with_the_scan_draw(bits: int, coarse: int, fine: int) -> None:
     """So whoever a bound misses would not have been hit by the exact probability below it either."""
-    u = refine(np.uint16(coarse), np.uint64(fine))
-    assert coarse / 65536 < u < (coarse + 1) / 65536
-    assert u == unit(np.uint64(coarse << 16 | fine & 0xFFFF))
+    coarse >>= 16 - bits
+    u = refine(np.uint16(coarse), np.uint64(fine), bits)
+    assert coarse < u * 2**bits < coarse + 1
+    assert u == unit(np.uint64(coarse << 32 - bits | fine & (1 << 32 - bits) - 1))
 
 
 def test_units_lie_strictly_between_zero_and_one() -> None:

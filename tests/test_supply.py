@@ -1,4 +1,4 @@
-"""The warehouse: units conserved, orders by the rule, and scarce stock given out in its order."""
+"""One warehouse: units conserved, orders by the rule, and scarce stock given out in its order."""
 
 from __future__ import annotations
 
@@ -8,18 +8,39 @@ from building import channel, live, scenario, small_brand
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnisim.books import MEASURE, PARCEL, STOCK, Books
-from omnisim.market.orders import settlement_keys, sort_by_arrival
+from omnisim.books import CLAIM, MEASURE, PARCEL, STOCK, Books
+from omnisim.books import FILLED as FILL
+from omnisim.books import LOST as LOSS
+from omnisim.market.orders import draw_claims, sort_by_arrival
 from omnisim.plan import Plan
 from omnisim.simulation import open_world, simulate
+from omnisim.supply.backend import Backend
 from omnisim.supply.fulfilment import Fulfilment
-from omnisim.supply.warehouse import Warehouse
+from omnisim.supply.layout import lay_out
 
 ON_HAND, ON_ORDER, DEMAND, FILLED, LOST, BACKORDERED, RECEIVED, RETURNED = range(len(STOCK))
 
 
 def ints(*values: int) -> np.ndarray:
     return np.array(values, np.int64)
+
+
+def one_warehouse(*levels: int, lead_time: int = 7, moq: int = 1, review_days: int = 1,
+                  unlimited: bool = False) -> Backend:
+    """The back end of a scenario with one warehouse and so many articles."""
+    products = {f"a{n}": {"price": 60.0, "cost": 30.0, "share": 1 / len(levels), "base_stock": level}
+                for n, level in enumerate(levels)}
+    s = scenario(products=products, supply={"lead_time": lead_time, "moq": moq, "review_days": review_days,
+                                            "unlimited": unlimited})
+    return Backend(lay_out(s, ["shop"], 1, 0))
+
+
+def claims_for(*asked: tuple[int, int]) -> np.ndarray:
+    """Claims of (article, units) on the first channel, in order."""
+    claims = np.zeros(len(asked), CLAIM)
+    for n, (sku, units) in enumerate(asked):
+        claims[n]["sku"], claims[n]["units"], claims[n]["minute"] = sku, units, n
+    return claims
 
 
 DAYS = st.lists(st.tuples(st.lists(st.tuples(st.integers(0, 1), st.integers(1, 9)), max_size=12), st.integers(0, 3)),
@@ -30,21 +51,23 @@ DAYS = st.lists(st.tuples(st.lists(st.tuples(st.integers(0, 1), st.integers(1, 9
        review=st.integers(1, 5))
 def test_units_are_conserved_and_orders_keep_the_rule(days: list, level: int, lead_time: int, moq: int,
                                                       review: int) -> None:
-    house = Warehouse(ints(level, 2 * level), lead_time, moq, False)
-    before, placed = house.on_hand.copy(), {}
+    house = one_warehouse(level, 2 * level, lead_time=lead_time, moq=moq, review_days=review)
+    stock, target = house.stock, ints(level, 2 * level)
+    before, placed = stock.on_hand[0].copy(), {}
     on_order = ints(0, 0)
     for day, (demands, back) in enumerate(days):
         house.receive(day)
-        house.serve(ints(*(sku for sku, _ in demands)), ints(*(units for _, units in demands)))
-        house.take_back(ints(back, 0), day + 3)
-        position = house.on_hand + house.on_order
+        house.settle(claims_for(*demands))
+        stock.take_back(ints(back, 0)[None], day + 3)
+        position = (stock.on_hand + stock.on_order)[0]
+        house.order(day)
+        bought = (stock.on_hand + stock.on_order)[0] - position
         if day % review == 0:
-            house.order(day)
-            bought = house.on_hand + house.on_order - position
             # up to the base stock, or nothing; never less than the smallest order
-            assert (bought == np.where(house.level - position >= moq, house.level - position, 0)).all()
+            assert (bought == np.where(target - position >= moq, target - position, 0)).all()
             placed[day] = bought
-        row = house.close()
+        assert day % review == 0 or not bought.any()
+        row = house.close()[0][0]
         assert (row[:, ON_HAND] == before + row[:, RECEIVED] + row[:, RETURNED] - row[:, FILLED]).all()
         assert (row[:, DEMAND] == row[:, FILLED] + row[:, LOST]).all() and not row[:, BACKORDERED].any()
         assert (row[:, ON_ORDER] == on_order - row[:, RECEIVED] + placed.get(day, 0)).all()
@@ -56,36 +79,36 @@ def test_units_are_conserved_and_orders_keep_the_rule(days: list, level: int, le
 
 def test_demands_are_served_whole_in_their_order() -> None:
     """A demand too large for what is left is lost, and leaves its units to those after it."""
-    house = Warehouse(ints(5, 100), 7, 1, False)
-    filled = house.serve(ints(0, 0, 1, 0, 0), ints(3, 3, 50, 2, 1))
-    assert filled.tolist() == [True, False, True, True, False]
-    assert house.on_hand.tolist() == [0, 50]
+    house = one_warehouse(5, 100)
+    settled = house.settle(claims_for((0, 3), (0, 3), (1, 50), (0, 2), (0, 1)))
+    assert settled.verdicts["fate"].tolist() == [FILL, LOSS, FILL, FILL, LOSS]
+    assert house.stock.on_hand.tolist() == [[0, 50]]
 
 
 def test_unlimited_stock_serves_everything_and_orders_nothing() -> None:
-    house = Warehouse(ints(3), 7, 1, True)
+    house = one_warehouse(3, unlimited=True)
     assert house.suffices(ints(1005))
     house.serve_all(ints(1005))
     house.order(0)
-    row = house.close()
+    row = house.close()[0][0]
     assert row[0, [ON_HAND, ON_ORDER, DEMAND, FILLED, LOST]].tolist() == [0, 0, 1005, 1005, 0]
 
 
 def test_each_day_starts_with_a_clean_slate() -> None:
-    house = Warehouse(ints(10), 2, 1, False)
-    house.serve(ints(0), ints(4))
+    house = one_warehouse(10)
+    house.settle(claims_for((0, 4)))
     house.close()
-    assert house.close()[0, [DEMAND, FILLED, ON_HAND]].tolist() == [0, 0, 6]
+    assert house.close()[0][0, 0, [DEMAND, FILLED, ON_HAND]].tolist() == [0, 0, 6]
 
 
 def test_less_than_the_smallest_order_waits() -> None:
-    house = Warehouse(ints(10), 2, 5, False)
-    house.serve(ints(0), ints(4))
+    house = one_warehouse(10, lead_time=2, moq=5)
+    house.settle(claims_for((0, 4)))
     house.order(0)
-    assert house.on_order.tolist() == [0]
-    house.serve(ints(0), ints(3))
+    assert house.stock.on_order.tolist() == [[0]]
+    house.settle(claims_for((0, 3)))
     house.order(1)
-    assert house.arrivals[3].tolist() == [7]
+    assert house.stock.arrivals[3].tolist() == [[7]]
 
 
 def test_parcels_arrive_on_their_day_in_the_order_they_were_sent() -> None:
@@ -96,19 +119,20 @@ def test_parcels_arrive_on_their_day_in_the_order_they_were_sent() -> None:
     starts = sort_by_arrival(parcels, 3, by_arrival)
     way.ship(1, by_arrival, starts, 3)
     way.ship(1, by_arrival, starts, 3)
-    assert way.arrive(3) == [[], []]
-    nobody, batches = way.arrive(4)
-    assert nobody == [] and [batch["order_id"].tolist() for batch in batches] == [[1], [1]]
-    assert [batch["order_id"].tolist() for batch in way.arrive(5)[1]] == [[0, 2, 3], [0, 2, 3]]
-    assert way.arrive(5) == [[], []]
+    assert way.arrive(0, 3) == way.arrive(1, 3) == way.arrive(0, 4) == []
+    assert way.due(4) == 2 and way.due(5) == 6
+    batches = way.arrive(1, 4)
+    assert [batch["order_id"].tolist() for batch in batches] == [[1], [1]]
+    assert [batch["order_id"].tolist() for batch in way.arrive(1, 5)] == [[0, 2, 3], [0, 2, 3]]
+    assert way.arrive(1, 5) == [] and way.due(5) == 0
 
 
 def test_stock_that_suffices_is_given_out_without_looking_at_the_order() -> None:
-    house, other = Warehouse(ints(10, 5), 2, 1, False), Warehouse(ints(10, 5), 2, 1, False)
+    house, other = one_warehouse(10, 5), one_warehouse(10, 5)
     assert house.suffices(ints(10, 5)) and not house.suffices(ints(11, 0))
     house.serve_all(ints(7, 5))
-    assert other.serve(ints(0, 1, 0), ints(3, 5, 4)).all()
-    np.testing.assert_array_equal(house.close(), other.close())
+    assert (other.settle(claims_for((0, 3), (1, 5), (0, 4))).verdicts["fate"] == FILL).all()
+    np.testing.assert_array_equal(house.close()[0], other.close()[0])
 
 
 # in a run
@@ -170,18 +194,19 @@ def test_scarce_stock_goes_to_the_earliest_minutes_then_by_a_keyed_hash() -> Non
                  brand={"age": 0.0, "new_customers": 0.0})
     world = open_world(s, 1)
     asked: list[np.ndarray] = []
-    lived = world.market.live
+    demand = world.market.demand
 
-    def watch(*args: object) -> object:
-        found = lived(*args)
-        asked.append(np.concatenate(found[0].parts))
+    def watch() -> object:
+        found = demand()
+        asked.append(np.concatenate(found.parts))
         return found
 
-    world.market.live = watch
+    world.market.demand = watch
     live(world, 1)
     wanted = asked[0]
     assert wanted.size > 1_000 and np.unique(wanted["minute"]).size < wanted.size
-    keys = settlement_keys(world.market.rules, wanted, 0)
+    keys = np.empty(wanted.size, np.int64)
+    draw_claims(world.market.consumers, world.market.rules, wanted, 0, keys, np.empty(wanted.size, CLAIM))
     rank = sorted(range(wanted.size), key=lambda n: (wanted["minute"][n], keys[n], wanted["consumer"][n],
                                                      wanted["ordinal"][n]))
     orders = world.ledger.close().orders

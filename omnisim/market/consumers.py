@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from omnisim.compiled import inner, kernel, melted
 from omnisim.market.rules import Rules
-from omnisim.portable import log, quantile
+from omnisim.portable import exp, log, quantile
 from omnisim.processor import LANES
 from omnisim.streams import CHUNK, fine_draws, neighbour, spread, unit, words
 from omnisim.vocabulary import STATE_INDEX
@@ -22,7 +22,7 @@ from omnisim.vocabulary import STATE_INDEX
 NEVER = -32768
 """Day of something that has not happened; also a time-out that will not come."""
 
-FULL16 = 65535
+FULL8, FULL16 = 255, 65535
 
 NEIGHBOURS = np.uint64(20)
 """Length of everybody's list of neighbours; invitations, readers and audiences are not longer."""
@@ -50,7 +50,8 @@ PERSON = np.dtype([
     ("stage", "u1"), ("flags", "u1"), ("segment", "u1"),
     ("orders", "u1"),         # orders so far, at most 255
     ("home", "u1"),           # channel of the last order
-    ("padding", "u1", 3),
+    ("mark", "u1"),           # what bad service has left, in 255ths, on mark_day; it fades from there
+    ("mark_day", "i2"),
 ])
 """What is read together when something happens to a consumer: 32 bytes, half a cache line."""
 
@@ -66,7 +67,7 @@ class Consumers(NamedTuple):
 
     people: NDArray[np.void]
     """PERSON (n,)"""
-    affinity: NDArray[np.uint16]
+    affinity: NDArray[np.uint8]
     """(n,) upper bound of affinity, in 1/grain"""
     grain: NDArray[np.float64]
     """(1,) as fine as the largest affinity allows"""
@@ -104,7 +105,7 @@ def allocate(n: int, channels: int, most: float) -> Consumers:
     n = -(-n // CHUNK) * CHUNK
     for name in ("interest_day", "touched", "first_day", "order_day"):
         people[name] = NEVER
-    return Consumers(people, np.zeros(n, np.uint16), np.array([(FULL16 - 2) / max(most, 1e-9)]),
+    return Consumers(people, np.zeros(n, np.uint8), np.array([(FULL8 - 2) / max(most, 1e-9)]),
                      np.zeros((channels, n // LANES), np.uint64), np.full(n, NEVER, np.int16),
                      np.zeros(n, np.uint16), np.zeros(n, np.uint16), last,
                      np.zeros((channels, n), np.uint16))
@@ -136,13 +137,6 @@ def purchase_rate(r: Rules, i):
     return quantile(r.rate_quantiles, unit(w)) / r.rate_scale
 
 
-@inner
-def lapse_chance(r: Rules, i):
-    """Probability that consumer i lapses after a repeat order: Beta(a, b), drawn from the consumer's own key."""
-    _, w, _, _ = words(r.key_person, i, 0, 2)
-    return quantile(r.lapse_quantiles, unit(w))
-
-
 @kernel
 def settle_in(c: Consumers, rules, low, high):
     """Give consumers low ≤ i < high their segment, affinity, platforms and history as customers.
@@ -151,8 +145,10 @@ def settle_in(c: Consumers, rules, low, high):
     brand's age, then exponential gaps at the consumer's own rate, with a lapse draw after each repeat order.
     """
     r = rules[0]
-    numbers = np.empty(CHUNK + 8, np.uint32)
+    numbers, past = np.empty(CHUNK + 8, np.uint32), np.empty(CHUNK + 8, np.uint32)
     person, reach = np.empty((4, CHUNK + 8), np.uint64), np.empty((4, CHUNK + 8), np.uint64)
+    habits, own, gaps = (np.empty((4, CHUNK + 8), np.uint64), np.empty((4, CHUNK + 8), np.uint64),
+                         np.empty((4, CHUNK + 8), np.uint64))
     for a in range(low, high, CHUNK):
         n = min(CHUNK, high - a)
         for j in range(CHUNK + 8):
@@ -170,50 +166,67 @@ def settle_in(c: Consumers, rules, low, high):
                 s += 1
             p.segment = s
             p.affinity = quantile(r.affinity_quantiles, spread(r.key_affinity, i)) * r.affinity_scale[s]
-            c.affinity[i] = min(65535.0, math.floor(np.float64(p.affinity) * c.grain[0]) + 2.0)
+            c.affinity[i] = min(255.0, max(2.0, math.floor(np.float64(p.affinity) * c.grain[0]) + 1.0))
         for k in range(r.channels):
             fine_draws(reach, numbers, 0, n, 0, r.key_reach[k], 1)
+            bits = np.uint64(0)
             for j in range(n):
-                i = a + j
                 chance = unit(person[1, j]) if unit(reach[0, j]) < r.overlap else unit(reach[1, j])
-                if chance < r.reach[c.people[i].segment, k]:
-                    c.users[k, i // LANES] |= np.uint64(1) << np.uint64(i % LANES)
-                    c.bound[k, i] = ceil16(r.direct[k] * c.people[i].affinity)
+                bits |= np.uint64(chance < r.reach[c.people[a + j].segment, k]) << np.uint64(j % LANES)
+                if j % LANES == LANES - 1 or j == n - 1:
+                    c.users[k, (a + j) // LANES] = bits
+                    bits = np.uint64(0)
+            if r.direct[k] > 0.0:
+                for j in range(n):
+                    if uses(c, a + j, k):
+                        c.bound[k, a + j] = ceil16(r.direct[k] * c.people[a + j].affinity)
+        found = 0
         for j in range(n):
-            if unit(person[2, j]) < r.past_customers:
-                _live_until_today(c, r, a + j, unit(person[3, j]))
+            past[found] = a + j
+            found += unit(person[2, j]) < r.past_customers
+        fine_draws(habits, past, 0, found, 0, r.key_person, 0)
+        fine_draws(own, past, 0, found, 0, r.key_person, 2)
+        fine_draws(gaps, past, 0, found, 0, r.key_person, 3)
+        for h in range(found):
+            _live_until_today(c, r, np.int64(past[h]), unit(person[3, past[h] - a]), habits, own, gaps, h)
 
 
 @melted
-def _live_until_today(c: Consumers, r: Rules, i, u):
-    """BG/NBD from the first order to the day before the first simulated one."""
+def _live_until_today(c: Consumers, r: Rules, i, u, habits, own, gaps, h):
+    """BG/NBD from the first order, a share u of the brand's age ago, to the day before the first simulated one.
+
+    Draws, at place h: `habits` home and membership, `own` rate and lapse probability, `gaps` the first two gaps between
+    orders and whether the order after each is the last; further pairs are drawn as they are needed. Gaps are
+    exponential: the n-th order lies within the past as long as the product of n draws exceeds e^(-rate · past).
+    """
     p = c.people[i]
-    rate = purchase_rate(r, i)
-    lapse = lapse_chance(r, i)
+    rate = quantile(r.rate_quantiles, unit(own[0, h])) / r.rate_scale
+    lapse = quantile(r.lapse_quantiles, unit(own[1, h]))
     first = -u * r.past_days
-    t = first
+    end = exp(rate * first)
+    product = 1.0
     alive = True
     n = 1
-    level = 3
+    w0, w1, w2, w3 = gaps[0, h], gaps[1, h], gaps[2, h], gaps[3, h]
     while alive and n < 255:
-        w0, w1, _, _ = words(r.key_person, i, 0, level)
-        level += 1
-        gap = -log(unit(w0)) / rate if rate > 0.0 else 1e9
-        if t + gap >= 0.0:
+        if product * unit(w0) <= end:
             break
-        t += gap
-        n += 1
+        product *= unit(w0)
         alive = unit(w1) >= lapse
+        n += 1
+        w0, w1 = w2, w3
+        if n % 2 == 1:
+            w0, w1, w2, w3 = words(r.key_person, i, 0, 3 + n // 2)
+    t = first - log(product) / rate if n > 1 else first
     p.orders = n
     p.first_day = max(-32000, r.first_day + np.int64(np.floor(first)))
-    p.order_day = max(-32000, r.first_day + np.int64(np.floor(t)))
+    p.order_day = max(-32000, r.first_day + min(-1, np.int64(np.floor(t))))
     p.flags |= CUSTOMER | (ALIVE if alive else 0)
-    w0, w1, _, _ = words(r.key_person, i, 0, 0)
-    p.home = pick_channel(c, r, i, unit(w0))
-    if unit(w1) < r.past_members:
+    p.home = pick_channel(c, r, i, unit(habits[0, h]))
+    if unit(habits[1, h]) < r.past_members:
         p.flags |= MEMBER
     if alive:
-        lift_need(c, r, i)
+        lift_need(c, r, i, rate)
     for k in range(r.channels):
         if r.follow[k] > 0.0 and uses(c, i, k):
             c.bound[k, i] = ceil16(r.direct[k] * p.affinity + r.follow[k])
@@ -229,10 +242,10 @@ def _live_until_today(c: Consumers, r: Rules, i, u):
 
 
 @inner
-def lift_need(c: Consumers, r: Rules, i):
+def lift_need(c: Consumers, r: Rules, i, rate):
     """Set the bound of a live customer's need: the own rate times all that can raise it for longer than a day."""
     if r.repeats:
-        c.need[i] = ceil16(purchase_rate(r, i) * (1.0 + r.member_uplift) / r.member_norm * (1.0 + r.interest_uplift)
+        c.need[i] = ceil16(rate * (1.0 + r.member_uplift) / r.member_norm * (1.0 + r.interest_uplift)
                            * (1.0 + r.touch))
 
 

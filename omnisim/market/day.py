@@ -44,15 +44,18 @@ QUEUE = CHUNK
 """Visits that are made together at most."""
 
 
+AHEAD = 8
+"""How many places ahead in a list the records of its consumers are asked for once more: some that were asked for when
+they were found have not come by then, or are gone again."""
+
+
 class Workspace(NamedTuple):
     """What the kernels of one part write on while a chunk lives through its day."""
 
     draws: NDArray[np.uint64]
-    """scan draws of a chunk, four to a word"""
+    """(channels + 1, CHUNK / 4 + 8) scan draws of a chunk, those of needs last, many to a word"""
     hits: NDArray[np.uint32]
     """candidates, decision after decision"""
-    coarse: NDArray[np.uint16]
-    """their scan draws"""
     fine: NDArray[np.uint64]
     """(4, CHUNK + 8) further words of candidates"""
     first: NDArray[np.uint64]
@@ -60,9 +63,9 @@ class Workspace(NamedTuple):
     own: NDArray[np.uint64]
     """(4, CHUNK + 8) words of their own keys"""
     visits: NDArray[np.void]
-    """VISIT (QUEUE + 8,)"""
+    """VISIT (QUEUE + AHEAD,)"""
     drawn: NDArray[np.uint64]
-    """(4, QUEUE + 8) words of the visits"""
+    """(4, QUEUE + AHEAD) words of the visits"""
 
 
 TODAY = np.dtype([
@@ -75,6 +78,9 @@ TODAY = np.dtype([
     ("exposure", "f8", CHANNELS),       # impressions by unit of affinity (ρ)
     ("paid", "f8", CHANNELS),           # share of impressions that are bought
     ("coverage", "f8", CHANNELS),       # share of searches that find the brand: g0 + (1 - g0) A
+    ("hourly", "i8"),                   # whether visits are counted by the hour
+    ("live_start", "i8", CHANNELS), ("live_minutes", "i8", CHANNELS),  # the broadcast of the day, if there is one
+    ("live_share", "f8", CHANNELS),     # share of visits and orders that fall into it
 ])
 """What the day brings to everybody."""
 Today = Any
@@ -94,6 +100,7 @@ COUNTS = np.dtype([
     ("segments", "i8", (SEGMENTS, len(SEGMENT))),
     ("flows", "i8", (CHANNELS, CHANNELS, 2)),  # visits and orders led from row to column
     ("units", "i8", SKUS),              # units asked for, by article
+    ("hours", "i8", (CHANNELS, 24)),    # visits by the hour, on days with broadcasts
     ("todo", "i8", (FLOWS + 1, 3)),     # scratch: visits that a visit leads to
 ])
 """What one part of the population counts on one day."""
@@ -144,6 +151,11 @@ def queue(c: Consumers, counts, visits, i, k, origin, led_from):
 
 def empty_counts(rules: Rules) -> Counts:
     """Counts of zero."""
-    counts = np.zeros(1, COUNTS)
+    return clear_counts(np.empty(1, COUNTS), rules)
+
+
+def clear_counts(counts: Counts, rules: Rules) -> Counts:
+    """The same counts, back to zero."""
+    counts.view(np.int64)[:] = 0
     counts["scale"] = rules["scale"]
     return counts

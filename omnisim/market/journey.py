@@ -23,6 +23,7 @@ from omnisim.market.consumers import (
     pick_channel,
 )
 from omnisim.market.day import (
+    AHEAD,
     DEMAND,
     LOOKED,
     QUEUE,
@@ -57,9 +58,11 @@ from omnisim.market.rules import (
     Rules,
 )
 from omnisim.market.scan import scan_affinity, scan_due, scan_needs, scan_visits
+from omnisim.market.trust import distrust
 from omnisim.market.visits import ask, frequents, lift_bound, make_visits, pulls, touch
 from omnisim.portable import exp, happens, quantile
-from omnisim.streams import CHUNK, fill, fine_draws, refine, unit, words
+from omnisim.processor import PACKED, prefetch
+from omnisim.streams import CHUNK, DRAW, SMALL_DRAW, fill, fine_draws, refine, unit, words
 
 IMPRESSIONS, PAID = MEASURE["impressions"], MEASURE["paid_impressions"]
 SHARE_CLICK, INVITATION, ADVOCACY, SCAN = range(4)
@@ -93,7 +96,7 @@ def _expose(c: Consumers, r: Rules, t: Today, counts, asked: Asked, w: Workspace
 
 
 @melted
-def see_media(c: Consumers, r: Rules, t: Today, counts, asked: Asked, w: Workspace, k, first, n):
+def see_media(c: Consumers, r: Rules, t: Today, counts, asked: Asked, w: Workspace, draws, a, k, first, n):
     """Decide the candidates first, … first + n - 1 of channel k's exposures, expose them, and queue who clicks.
 
     Draws `exposure` of the channel (level 1: reached, clicks, paid).
@@ -101,8 +104,9 @@ def see_media(c: Consumers, r: Rules, t: Today, counts, asked: Asked, w: Workspa
     fine_draws(w.fine, w.hits, first, n, t.day, r.key_exposure[k], 1)
     rate, clicks, paid = t.exposure[k], r.click_share[k] * t.weight[k], t.paid[k]
     for h in range(n):
+        prefetch(c.people, np.int64(w.hits[first + h + AHEAD]))
         i = np.int64(w.hits[first + h])
-        if happens(refine(w.coarse[first + h], w.fine[0, h]), rate * c.people[i].affinity):
+        if happens(refine(draws[i - a], w.fine[0, h], SMALL_DRAW), rate * c.people[i].affinity):
             _expose(c, r, t, counts, asked, w, i, k, unit(w.fine[2, h]) < paid)
             if unit(w.fine[1, h]) < clicks:
                 queue(c, counts, w.visits, i, k, FROM_IMPRESSION, -1)
@@ -111,7 +115,7 @@ def see_media(c: Consumers, r: Rules, t: Today, counts, asked: Asked, w: Workspa
 
 
 @melted
-def come_unprompted(c: Consumers, r: Rules, t: Today, counts, asked: Asked, w: Workspace, k, first, n):
+def come_unprompted(c: Consumers, r: Rules, t: Today, counts, asked: Asked, w: Workspace, draws, a, k, first, n):
     """Decide the candidates first, … first + n - 1 of channel k's unprompted visits, and queue who comes.
 
     The hazard is w [o θ + follow + s x G + b 2^(-gap/4) + push], its probability 1 - e^-h. Draws `visit` of the channel
@@ -119,6 +123,8 @@ def come_unprompted(c: Consumers, r: Rules, t: Today, counts, asked: Asked, w: W
     """
     fine_draws(w.fine, w.hits, first, n, t.day, r.key_visit[k], 1)
     for h in range(n):
+        prefetch(c.people, np.int64(w.hits[first + h + AHEAD]))
+        prefetch(c.last, np.int64(w.hits[first + h + AHEAD]))
         i = np.int64(w.hits[first + h])
         if c.last[i, k] == t.day or not frequents(c, r, i, k):
             continue
@@ -126,7 +132,7 @@ def come_unprompted(c: Consumers, r: Rules, t: Today, counts, asked: Asked, w: W
         direct, follow, revisit, push = pulls(c, r, i, k, t.day)
         search = r.search[k] * x * t.coverage[k]
         hazard = direct + follow + search + revisit + push
-        if not happens(refine(w.coarse[first + h], w.fine[0, h]), t.weight[k] * hazard):
+        if not happens(refine(draws[i - a], w.fine[0, h], DRAW), t.weight[k] * hazard):
             lift_bound(c, r, i, k, t.day)
             c.keen[i] = bound_of_interest(x)
             continue
@@ -162,17 +168,20 @@ def feel_need(c: Consumers, r: Rules, t: Today, counts, asked: Asked, w: Workspa
         m *= t.member_factor
     if flags & SEAT:
         m *= (1.0 + r.touch) * t.flash_factor
+    if r.remembers:
+        m *= 1.0 - r.trust_need * distrust(c, r, i, t.day)
     mean = quantile(r.rate_quantiles, unit(own)) / r.rate_scale * m * t.most
     if not happens(u, mean):
         return
-    # the number of needs N ≥ 1 by inversion of the same draw
+    # the number of needs N ≥ 1 by inversion of the same draw; below m (1 - m) < m e^-m it is one
     needs = 1
-    term = mean * exp(-mean)
-    total = term
-    while u >= total and needs < MOST_NEEDS:
-        needs += 1
-        term *= mean / needs
-        total += term
+    if u >= mean * (1.0 - mean):
+        term = mean * exp(-mean)
+        total = term
+        while u >= total and needs < MOST_NEEDS:
+            needs += 1
+            term *= mean / needs
+            total += term
     v0, v1, v2, v3 = w.first[0, h], w.first[1, h], w.first[2, h], w.first[3, h]
     for j in range(needs):
         if j > 0:
@@ -182,7 +191,7 @@ def feel_need(c: Consumers, r: Rules, t: Today, counts, asked: Asked, w: Workspa
             k = r.community if flags & SEAT and r.checkout[r.community] else np.int64(pick_channel(c, r, i, unit(v1)))
         if r.checkout[k] and unit(v2) * t.most < t.weight[k]:
             queue(c, counts, w.visits, i, k, FROM_NEED, -1)
-            ask(r, counts, asked.demands, i, k, t.day, c.people[i].segment, FROM_NEED, v3, j, -1)
+            ask(r, t, counts, asked.demands, i, k, c.people[i].segment, FROM_NEED, v3, j, -1)
 
 
 @inner
@@ -204,7 +213,7 @@ def hear_from_others(c: Consumers, r: Rules, t: Today, counts, asked: Asked, w: 
                 invited = i
                 queue(c, counts, w.visits, i, k, FROM_REFERRAL, -1)
                 word, _, _, _ = words(r.key_refer, i, t.day, 3)
-                ask(r, counts, asked.demands, i, k, t.day, c.people[i].segment, FROM_REFERRAL, word, 0, -1)
+                ask(r, t, counts, asked.demands, i, k, c.people[i].segment, FROM_REFERRAL, word, 0, -1)
         elif kind == SCAN:
             queue(c, counts, w.visits, i, r.community, FROM_LINK, k)
         else:
@@ -248,11 +257,11 @@ def live_a_day(c: Consumers, rules, today, counted, asked: Asked, news, low, hig
     r, t, counts = rules[0], today[0], counted[0]
     channels = r.channels
     w = Workspace(
-        np.empty(CHUNK // 4 + 16, np.uint64), np.empty(CHUNK * (channels + 1) + 8, np.uint32),
-        np.empty(CHUNK * (channels + 1) + 8, np.uint16), np.empty((4, CHUNK + 8), np.uint64),
-        np.empty((4, CHUNK + 8), np.uint64), np.empty((4, CHUNK + 8), np.uint64), np.empty(QUEUE + 8, VISIT),
-        np.empty((4, QUEUE + 8), np.uint64))
-    draws = w.draws.view(np.uint16)
+        np.empty((channels + 1, CHUNK // 4 + 8), np.uint64), np.empty(CHUNK * (channels + 1) + PACKED, np.uint32),
+        np.empty((4, CHUNK + 8), np.uint64),
+        np.empty((4, CHUNK + 8), np.uint64), np.empty((4, CHUNK + 8), np.uint64), np.empty(QUEUE + AHEAD, VISIT),
+        np.empty((4, QUEUE + AHEAD), np.uint64))
+    draws, small = w.draws.view(np.uint16), w.draws.view(np.uint8)
     starts = np.zeros(channels + 2, np.int64)
     heard = 0
     for chunk in range(low // CHUNK, (high + CHUNK - 1) // CHUNK):
@@ -274,42 +283,43 @@ def live_a_day(c: Consumers, rules, today, counted, asked: Asked, news, low, hig
         for k in range(channels):
             starts[k] = found
             if t.exposure[k] > 0.0:
-                fill(w.draws, chunk, t.day, r.key_exposure[k])
+                fill(w.draws[k], chunk, t.day, r.key_exposure[k], SMALL_DRAW)
                 counts.looked[AT_EXPOSURES] += size
-                found = scan_affinity(c, k, a, size, t.exposure[k] * r.looseness, draws, w.hits, w.coarse, found)
+                found = scan_affinity(c, k, a, size, t.exposure[k] * r.looseness, small[k], w.hits, found)
         starts[channels] = found
         counts.looked[AT_TIMES_OUT] += size
-        found = scan_due(c, a, size, t.day, draws, w.hits, w.coarse, found)
+        found = scan_due(c, a, size, t.day, w.hits, found)
         for h in range(starts[channels], found):
             time_out(c, r, counts, np.int64(w.hits[h]), t.day)
         for k in range(channels):
-            see_media(c, r, t, counts, asked, w, k, starts[k], starts[k + 1] - starts[k])
+            see_media(c, r, t, counts, asked, w, small[k], a, k, starts[k], starts[k + 1] - starts[k])
         make_visits(c, r, t, counts, asked, w)
         # who comes unprompted, and who needs something again
         found = 0
         for k in range(channels):
             starts[k] = found
             if r.attracts[k] and t.weight[k] > 0.0:
-                fill(w.draws, chunk, t.day, r.key_visit[k])
+                fill(w.draws[k], chunk, t.day, r.key_visit[k], DRAW)
                 factor = t.weight[k] * r.looseness
                 counts.looked[AT_VISITS] += size
-                found = scan_visits(c, k, a, size, factor, factor * r.search[k] * t.coverage[k], draws, w.hits,
-                                    w.coarse, found)
+                found = scan_visits(c, k, a, size, factor, factor * r.search[k] * t.coverage[k], draws[k], w.hits,
+                                    found)
         starts[channels] = found
         if r.repeats and t.most > 0.0:
-            fill(w.draws, chunk, t.day, r.key_need)
+            fill(w.draws[channels], chunk, t.day, r.key_need, DRAW)
             counts.looked[AT_NEEDS] += size
             found = scan_needs(c, a, size, t.most * max(1.0, t.member_factor) * max(1.0, t.flash_factor) * r.looseness,
-                               draws, w.hits, w.coarse, found)
+                               draws[channels], w.hits, found)
         for k in range(channels):
-            come_unprompted(c, r, t, counts, asked, w, k, starts[k], starts[k + 1] - starts[k])
+            come_unprompted(c, r, t, counts, asked, w, draws[k], a, k, starts[k], starts[k + 1] - starts[k])
         first, n = starts[channels], found - starts[channels]
         fine_draws(w.fine, w.hits, first, n, t.day, r.key_need, 1)
         fine_draws(w.first, w.hits, first, n, t.day, r.key_need, 2)
         fine_draws(w.own, w.hits, first, n, 0, r.key_person, 2)
         for h in range(n):
-            u = refine(w.coarse[first + h], w.fine[0, h])
-            feel_need(c, r, t, counts, asked, w, np.int64(w.hits[first + h]), u, w.own[0, h], h)
+            prefetch(c.people, np.int64(w.hits[first + h + AHEAD]))
+            i = np.int64(w.hits[first + h])
+            feel_need(c, r, t, counts, asked, w, i, refine(draws[channels, i - a], w.fine[0, h], DRAW), w.own[0, h], h)
             if counts.queued > QUEUE - MOST_NEEDS:
                 make_visits(c, r, t, counts, asked, w)
         make_visits(c, r, t, counts, asked, w)

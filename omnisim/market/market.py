@@ -11,11 +11,11 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from omnisim.books import MEASURE, PARCEL
-from omnisim.ledger import Ledger, Page
+from omnisim.books import CLAIM, FILLED, MEASURE, PARCEL, VERDICT
+from omnisim.ledger import Ledger
 from omnisim.market import community, day, journey, orders
 from omnisim.market.consumers import ALIVE, NEVER, S_B, S_D, S_M, S_X, SEAT, Consumers, allocate, settle_in, take_census
-from omnisim.market.day import Asked, Counts, Today, empty_counts
+from omnisim.market.day import Asked, Counts, Today, clear_counts, empty_counts
 from omnisim.market.moves import SOURCE, TARGET
 from omnisim.market.reach import Media, open_media, sum_affinity
 from omnisim.market.rules import Rules, active_channels, compile_rules
@@ -27,9 +27,20 @@ T = TypeVar("T")
 SEARCHES, CONSULTATIONS = MEASURE["searches"], MEASURE["consultations"]
 
 
+MOVED = np.zeros((len(TARGET), 16), np.int64)
+"""What one of each transition adds to each stage."""
+np.add.at(MOVED, (np.arange(len(TARGET)), TARGET), 1)
+np.subtract.at(MOVED, (np.arange(len(SOURCE)), SOURCE), 1)
+MOVED[25] = 0  # an advocate who exposes a neighbour does not move
+
 NOBODY = np.empty((0, 3), np.int64)
-FEW = 2_000
-"""Rows that one thread works through before a second one is worth waking."""
+
+
+def grant(demands: NDArray[np.void]) -> NDArray[np.void]:
+    """VERDICT (n,): there is enough for all of DEMAND (n,)."""
+    granted = np.zeros(demands.size, VERDICT)
+    granted["fate"], granted["channel"], granted["sku"] = FILLED, demands["channel"], demands["sku"]
+    return granted
 
 
 @dataclass
@@ -41,29 +52,49 @@ class Demand:
     parts : list of DEMAND (n,)
     units : int64 (skus,)  units of the real market by article, over all parts
     rules, day : of the market
+    split : list of (int, int)  first consumer of each part, and the one after the last
     """
 
     parts: list[NDArray[np.void]]
     units: Ints
     rules: Rules
     day: int
+    split: list[tuple[int, int]]
 
-    def in_order(self) -> tuple[Ints, Ints, Ints]:
+    def in_order(self, consumers: Consumers) -> tuple[Ints, NDArray[np.void]]:
         """All demands in the order in which scarce stock is given out: minute, keyed hash, consumer, need.
 
         Returns
         -------
         order : int64 (n,)  places in the parts laid end to end
-        sku, units : int64 (n,)  in that order
+        claims : CLAIM (n,)  in that order
         """
         rows = np.concatenate(self.parts)
-        keys = orders.settlement_keys(self.rules, rows, self.day)
+        keys, claims = np.empty(rows.size, np.int64), np.empty(rows.size, CLAIM)
+        orders.draw_claims(consumers, self.rules, rows, self.day, keys, claims)
         order = np.lexsort((rows["ordinal"], rows["consumer"], keys, rows["minute"]))
-        return order, rows["sku"][order].astype(np.int64), rows["quantity"][order] * self.rules["scale"][0]
+        return order, claims[order]
 
-    def by_part(self, filled: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
-        """What was decided about all demands laid end to end, part by part."""
-        return np.split(filled, np.cumsum([part.size for part in self.parts])[:-1])
+    def by_part(self, verdicts: NDArray[np.void]) -> list[NDArray[np.void]]:
+        """Verdicts about all demands laid end to end, part by part."""
+        return np.split(verdicts, np.cumsum([part.size for part in self.parts])[:-1])
+
+    def with_more(self, verdicts: NDArray[np.void], more: list[tuple[NDArray[np.void], NDArray[np.void]]],
+                  ) -> tuple[Demand, list[NDArray[np.void]]]:
+        """The demands with further rows among them, and all verdicts, part by part.
+
+        Parameters
+        ----------
+        verdicts : VERDICT (n,)  of the parts laid end to end
+        more : list of (DEMAND (m,), VERDICT (m,))  orders that had waited, or were placed on the way; each goes to its
+            consumer's chunk, so that no split of the population changes the order
+        """
+        rows = np.concatenate([*self.parts, *(rows for rows, _ in more)])
+        decided = np.concatenate([verdicts, *(verdicts for _, verdicts in more)])
+        by_chunk = np.argsort(rows["consumer"] // CHUNK, kind="stable")
+        edges = np.searchsorted(rows["consumer"][by_chunk] // CHUNK, [low // CHUNK for low, _ in self.split[1:]])
+        parts = [part.copy() for part in np.split(rows[by_chunk], edges)]
+        return Demand(parts, self.units, self.rules, self.day, self.split), np.split(decided[by_chunk], edges)
 
 
 @dataclass
@@ -77,20 +108,23 @@ class Market:
     parts: list[tuple[int, int]]
     renewal: int
     stages: Ints = field(init=False)
-    news: list[Ints] = field(default_factory=list)
+    from_groups: list[Ints] = field(default_factory=list)
+    news: list[list[Ints]] = field(init=False)
+    heard: list[Ints] = field(init=False)
     searches: NDArray[np.float64] = field(init=False)
     consultations: int = 0
     counts: list[Counts] = field(init=False)
     asked: list[Asked] = field(init=False)
     parcels: list[NDArray[np.void]] = field(init=False)
     today: Today = field(init=False)
-    shares: Ints = field(init=False)
-    joins: list[Ints] = field(init=False)
+    joins: list[list[Ints]] = field(init=False)
 
     def __post_init__(self) -> None:
         self.searches = np.zeros(self.rules["channels"][0])
         self.asked = [journey.empty_asked() for _ in self.parts]
         self.parcels = [np.empty(0, PARCEL) for _ in self.parts]
+        self.counts = [empty_counts(self.rules) for _ in self.parts]
+        self.joins, self.news = [[] for _ in self.parts], [[] for _ in self.parts]
 
     def take_census(self, first_day: int, days: int, pool: ThreadPoolExecutor | None) -> tuple[Ints, Ints]:
         """Count the people of the first day: by stage, which is kept; returned by segment, and customers by day of the
@@ -101,99 +135,91 @@ class Market:
                                        zip(*found, strict=True))
         return segments, born
 
-    def live(self, today: Today, pool: ThreadPoolExecutor | None) -> tuple[Demand, list[NDArray[np.uint32]]]:
-        """All consumers live through the day up to the checkout.
+    def begin(self, today: Today) -> None:
+        """A new day: clean counts, and to each part what its consumers heard from others since yesterday."""
+        news = [*(some for part in self.news for some in part), *self.from_groups]
+        self.today, self.from_groups, self.heard = today, [], [NOBODY for _ in self.parts]
+        if any(some.size for some in news):
+            told = np.concatenate(news)
+            told = told[np.lexsort((told[:, 2], told[:, 1], told[:, 0]))]
+            self.heard = np.split(told, np.searchsorted(told[:, 0], [low for low, _ in self.parts[1:]]))
+        for p in range(len(self.parts)):
+            self.joins[p], self.news[p] = [], []
+
+    def live(self, p: int, ledger: Ledger) -> None:
+        """The consumers of a part live through the day up to the checkout."""
+        self.counts[p] = counts = clear_counts(self.counts[p], self.rules)
+        self.asked[p] = asked = journey.live_a_day(self.consumers, self.rules, self.today, counts, self.asked[p],
+                                                   self.heard[p], *self.parts[p], self.renewal)
+        self.joins[p].append(asked.joins[:counts["joins"][0]])
+        ledger.add_journeys(p, asked.ended[:counts["ended"][0]], self.today["day"][0])
+
+    def demand(self) -> Demand:
+        """What all parts want to buy today."""
+        units = sum((counts["units"][0][:self.rules["skus"][0]] for counts in self.counts),
+                    np.zeros(self.rules["skus"][0], np.int64))
+        return Demand([self.wanted(p) for p in range(len(self.parts))], units, self.rules, self.today["day"][0],
+                      self.parts)
+
+    def wanted(self, p: int) -> NDArray[np.void]:
+        """What a part wants to buy today, DEMAND (n,)."""
+        return self.asked[p].demands[:self.counts[p]["demands"][0]]
+
+    def settle(self, p: int, demands: NDArray[np.void], verdicts: NDArray[np.void], ledger: Ledger,
+               ) -> tuple[NDArray[np.void], Ints]:
+        """What was decided about the demands of a part is booked and takes effect.
 
         Returns
         -------
-        demand, and by part the journeys that ended without an order
+        PARCEL (n,) by day of arrival, numbered within the part; and where the parcels of today, tomorrow, … begin
         """
-        rules = self.rules
-        news = np.concatenate(self.news) if self.news else NOBODY
-        news = news[np.lexsort((news[:, 2], news[:, 1], news[:, 0]))]
-        heard = np.split(news, np.searchsorted(news[:, 0], [low for low, _ in self.parts[1:]]))
-        self.news, self.today = [], today
-        self.counts = counts = [empty_counts(rules) for _ in self.parts]
-        self.asked = asked = each(pool, lambda p: journey.live_a_day(
-            self.consumers, rules, today, counts[p], self.asked[p], heard[p], *self.parts[p], self.renewal),
-            len(self.parts))
-        self.joins = [part.joins[:count["joins"][0]] for part, count in zip(asked, counts, strict=True)]
-        self.shares = np.sort(np.concatenate([part.shares[:count["shares"][0]]
-                                              for part, count in zip(asked, counts, strict=True)]))
-        units = sum((count["units"][0][:rules["skus"][0]] for count in counts), np.zeros(rules["skus"][0], np.int64))
-        demand = Demand([part.demands[:count["demands"][0]] for part, count in zip(asked, counts, strict=True)], units,
-                        rules, today["day"][0])
-        return demand, [part.ended[:count["ended"][0]] for part, count in zip(asked, counts, strict=True)]
-
-    def settle(self, demand: Demand, filled: list[NDArray[np.bool_]], ledger: Ledger,
-               pool: ThreadPoolExecutor | None) -> list[tuple[NDArray[np.void], Ints]]:
-        """What could be filled is booked and takes effect.
-
-        Returns
-        -------
-        by part, PARCEL (n,) by day of arrival, and where the parcels of today, tomorrow, … begin
-        """
-        few = sum(part.size for part in demand.parts) < FEW
-        pages = [ledger.page(p, part.size) for p, part in enumerate(demand.parts)]
-        lines = ledger.blank_lines([part.size for part in demand.parts], demand.day)
-        booked = each(None if few else pool,
-                      lambda p: self._book(p, demand.parts[p], filled[p], pages[p], lines[p], ledger.sample),
-                      len(demand.parts))
-        for written, (n_lines, parcels, _, _) in zip(lines, booked, strict=True):
-            written["order_id"][:n_lines] += ledger.n_orders
-            parcels["order_id"] += ledger.n_orders
-            ledger.n_orders += parcels.size
-        ledger.add_orders(lines, [n_lines for n_lines, _, _, _ in booked])
-        self.news += [news for _, _, _, news in booked]
-        return [(parcels, starts) for _, parcels, starts, _ in booked]
-
-    def _book(self, p: int, demands: NDArray[np.void], filled: NDArray[np.bool_], page: Page,
-              lines: NDArray[np.void], sample: np.uint64) -> tuple[int, NDArray[np.void], Ints, Ints]:
-        """Number of order lines, parcels by arrival, where each day's begin, and news of one part."""
         parcels = self.parcels[p] = day.room(self.parcels[p], 0, demands.size)
         news = np.empty((demands.size * self.rules["invitations"][0], 3), np.int64)
         n_lines, n_parcels, n_news = orders.book_orders(
-            self.consumers, self.rules, self.today, self.counts[p], page, demands, filled, lines, sample, parcels, news)
+            self.consumers, self.rules, self.today, self.counts[p], ledger.page(p, demands.size), demands, verdicts,
+            ledger.blank_lines(p, demands.size, self.today["day"][0]), ledger.sample, parcels, news)
         by_arrival = np.empty(n_parcels, PARCEL)
         starts = orders.sort_by_arrival(parcels[:n_parcels], self.today["day"][0], by_arrival)
-        return n_lines, by_arrival, starts, news[:n_news].copy()
+        self.news[p].append(news[:n_news].copy())
+        ledger.add_orders(p, n_lines, by_arrival)
+        return by_arrival, starts
 
-    def deliver(self, parcels: list[list[NDArray[np.void]]], pool: ThreadPoolExecutor | None) -> Ints:
-        """Parcels reach consumers, batch by batch of each part; returns the units fit to be sold again, by article."""
-        few = sum(batch.size for part in parcels for batch in part) < FEW
-        done = each(None if few else pool, lambda p: [self._hand_over(p, batch) for batch in parcels[p]], len(parcels))
-        found = [one for part in done for one in part]
-        self.joins += [joins for joins, _, _ in found]
-        self.news += [news for _, news, _ in found]
-        return sum((restocked for _, _, restocked in found), np.zeros(self.rules["skus"][0], np.int64))
+    def deliver(self, p: int, parcels: list[NDArray[np.void]]) -> Ints:
+        """Parcels reach consumers of a part, batch by batch; returns units fit to be sold again, (places, skus)."""
+        restocked = self.no_units()
+        for batch in parcels:
+            joins = np.empty((batch.size, 2), np.int64)
+            news = np.empty((batch.size * (self.rules["audience"][0] + 1), 3), np.int64)
+            n_joins, n_news = orders.deliver(self.consumers, self.rules, self.today, self.counts[p], batch, joins, news,
+                                             restocked)
+            self.joins[p].append(joins[:n_joins].copy())
+            self.news[p].append(news[:n_news].copy())
+        return restocked
 
-    def _hand_over(self, p: int, parcels: NDArray[np.void]) -> tuple[Ints, Ints, Ints]:
-        """Who asks for a seat, news, and units to be sold again, of one batch."""
-        restocked = np.zeros(self.rules["skus"][0], np.int64)
-        joins = np.empty((parcels.size, 2), np.int64)
-        news = np.empty((parcels.size * (self.rules["audience"][0] + 1), 3), np.int64)
-        n_joins, n_news = orders.deliver(self.consumers, self.rules, self.today, self.counts[p], parcels, joins, news,
-                                         restocked)
-        return joins[:n_joins].copy(), news[:n_news].copy(), restocked
+    def no_units(self) -> Ints:
+        """None of any article at any place, (places, skus)."""
+        return np.zeros((self.rules["places"][0], self.rules["skus"][0]), np.int64)
 
     def meet_in_groups(self, budget: int) -> None:
         """Seats are given out, links are passed on, some members leave."""
         rules, counts = self.rules, self.counts[0]
-        joins = np.concatenate(self.joins)
+        shares = np.sort(np.concatenate([asked.shares[:part["shares"][0]] for asked, part in
+                                         zip(self.asked, self.counts, strict=True)]))
+        joins = np.concatenate([some for part in self.joins for some in part])
         if joins.size:
             keys = hashes(rules["key_private"][0], joins[:, 0], self.today["day"][0], 2)
             joins = joins[np.lexsort((joins[:, 0], keys, joins[:, 1]))]
         community.give_seats(self.consumers, rules, self.today, counts, self.seats, joins)
-        most = (self.shares.size + int(self.seats.taken[0])) * int(rules["readers"][0] + rules["audience"][0])
+        most = (shares.size + int(self.seats.taken[0])) * int(rules["readers"][0] + rules["audience"][0])
         news = np.empty((most, 3), np.int64)
         drawn = hashes(rules["key_private"][0], self.seats.holders[:self.seats.taken[0]], self.today["day"][0], 4)
         luck = np.empty(drawn.size, np.int64)
         luck[np.argsort(drawn, kind="stable")] = np.arange(drawn.size)
         # exactly as many members as the money pays, those with the lowest draws: the budget is never exceeded
         bar = min(luck.size, budget // int(rules["share_reward"][0] * rules["scale"][0])) - 1
-        n = community.live_in_groups(self.consumers, rules, self.today, counts, self.seats, self.shares, luck, bar,
+        n = community.live_in_groups(self.consumers, rules, self.today, counts, self.seats, shares, luck, bar,
                                      news)
-        self.news.append(news[:n].copy())
+        self.from_groups.append(news[:n].copy())
 
     def close(self) -> Counts:
         """End the day: what everybody learns from others, and the stages at midnight."""
@@ -202,11 +228,7 @@ class Market:
         n = self.searches.size
         self.searches = tally[:n, SEARCHES] / self.today["coverage"][0, :n]
         self.consultations = int(tally[:, CONSULTATIONS].sum())
-        moved = counts["moves"][0].copy()
-        moved[25] = 0  # an advocate who exposes a neighbour does not move
-        np.add.at(self.stages, TARGET, moved)
-        np.subtract.at(self.stages, SOURCE, moved)
-        self.stages += counts["renewed"][0]
+        self.stages += counts["moves"][0] @ MOVED + counts["renewed"][0]
         return counts
 
 

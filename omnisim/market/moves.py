@@ -230,5 +230,6 @@ def replace(c: Consumers, counts, i):
     c.people[i].first_day = NEVER
     c.people[i].order_day = NEVER
     c.people[i].path = 0
+    c.people[i].mark = 0
     for k in range(c.last.shape[1]):
         c.last[i, k] = NEVER

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from omnisim.books import GROUPS, LATEST, MEASURE, SEGMENT
+from omnisim.books import CANCELLED, FILLED, GROUPS, LATEST, MEASURE, SEGMENT, WAITS
 from omnisim.compiled import inner, kernel, melted
 from omnisim.ledger import SPAN, Page, in_sample
 from omnisim.market.consumers import (
@@ -24,11 +24,14 @@ from omnisim.market.consumers import (
     Consumers,
     acquaintance,
     lift_need,
+    purchase_rate,
+    uses,
 )
 from omnisim.market.day import Today
 from omnisim.market.journey import ADVOCACY, INVITATION, SCAN
 from omnisim.market.moves import move, pay, receive
 from omnisim.market.rules import FROM_NEED, FROM_REFERRAL, MILLION, Rules
+from omnisim.market.trust import leave_mark
 from omnisim.market.visits import lift_bound
 from omnisim.portable import quantile
 from omnisim.processor import prefetch
@@ -53,27 +56,39 @@ def share_of(amount, millionths):
 
 
 @kernel
-def settlement_keys(rules, demands, day):
-    """The keyed hash that breaks ties between orders of the same minute."""
+def draw_claims(c: Consumers, rules, demands, day, keys, claims):
+    """What the settlement needs to know of each order. Draws `order` of the day and `store`, once for all days.
+
+    Parameters
+    ----------
+    keys : int64 (n,)  written: the hash that breaks ties between orders of the same minute
+    claims : CLAIM (n,)  written
+    """
     r = rules[0]
-    keys = np.empty(demands.size, np.int64)
     for d in range(demands.size):
-        demand = demands[d]
-        w, _, _, _ = words(r.key_order, demand.consumer, day,
-                           2 + 2 * (np.int64(demand.ordinal) + 16 * np.int64(demand.channel)))
-        keys[d] = w
-    return keys
+        demand, claim = demands[d], claims[d]
+        i, k = np.int64(demand.consumer), np.int64(demand.channel)
+        w0, w1, w2, w3 = words(r.key_order, i, day, 2 + 2 * (np.int64(demand.ordinal) + 16 * k))
+        keys[d] = w0
+        claim.react, claim.choose, claim.collect = w1, w2, w3
+        claim.near, _, _, _ = words(r.key_store, i, 0, 1)
+        used = np.uint32(0)
+        for j in range(r.channels):
+            used |= np.uint32(uses(c, i, j)) << np.uint32(j)
+        claim.uses = used
+        claim.units = np.int64(demand.quantity) * r.scale
+        claim.minute, claim.channel, claim.sku = demand.minute, demand.channel, demand.sku
 
 
 @kernel
-def book_orders(c: Consumers, rules, today, counted, page: Page, demands, filled, lines, kept, parcels, news):
+def book_orders(c: Consumers, rules, today, counted, page: Page, demands, verdicts, lines, kept, parcels, news):
     """Let the settled orders of a part take effect, in order: money, first orders, lapses, invitations, stages.
 
     Parameters
     ----------
     page : Page  the part's page in the ledger, added to
     demands : DEMAND (n,)
-    filled : bool (n,)  what supply could fill; the rest is lost
+    verdicts : VERDICT (n,)  what supply decided
     lines : ORDER_DTYPE (n,)  written for filled orders of sampled consumers
     kept : uint64  the sample: consumers whose scrambled number has none of these bits
     parcels : PARCEL (n,)  written for filled orders
@@ -90,11 +105,16 @@ def book_orders(c: Consumers, rules, today, counted, page: Page, demands, filled
     for d in range(demands.size):
         prefetch(c.people, demands[min(d + 2 * AHEAD, demands.size - 1)].consumer)
         ask_for_row(page.journeys, c.people[demands[min(d + AHEAD, demands.size - 1)].consumer].path)
-        demand = demands[d]
-        i, k, sku = np.int64(demand.consumer), np.int64(demand.channel), np.int64(demand.sku)
-        quantity, minute = np.int64(demand.quantity), np.int64(demand.minute)
+        demand, verdict = demands[d], verdicts[d]
+        i, k, sku = np.int64(demand.consumer), np.int64(verdict.channel), np.int64(verdict.sku)
+        quantity, minute, way = np.int64(demand.quantity), np.int64(demand.minute), np.int64(verdict.way)
         tally = counts.tally[i % GROUPS, k]
-        if not filled[d]:
+        if verdict.fate == WAITS:
+            if c.people[i].stage == S_K:
+                c.due[i] = t.day + r.patience + 1
+            continue
+        if verdict.fate != FILLED:
+            leave_mark(c, r, i, t.day, r.mark_cancelled if verdict.fate == CANCELLED else r.mark_lost)
             tally[LOST_ORDERS] += counts.scale
             tally[LOST_UNITS] += quantity * counts.scale
             if c.people[i].stage == S_K:
@@ -110,7 +130,7 @@ def book_orders(c: Consumers, rules, today, counted, page: Page, demands, filled
         tally[GOODS] -= goods * counts.scale
         tally[COMMISSION] -= commission * counts.scale
         tally[PAYMENT] -= payment * counts.scale
-        tally[LOGISTICS] -= r.delivery_cost * counts.scale
+        tally[LOGISTICS] -= r.ship_cost[way] * counts.scale
         tally[SERVICE] -= benefit * counts.scale
         part = counts.segments[c.people[i].segment]
         part[SEGMENT_ORDERS] += counts.scale
@@ -128,15 +148,17 @@ def book_orders(c: Consumers, rules, today, counted, page: Page, demands, filled
         parcel.consumer, parcel.order_id, parcel.day, parcel.minute = i, n_parcels, t.day, minute
         parcel.quantity, parcel.channel, parcel.sku, parcel.number = quantity, k, sku, c.people[i].orders
         parcel.returned = 0
-        parcel.arrives = t.day + late + r.delivery_days[k]
+        parcel.arrives = t.day + late + r.ship_days[way, k]
+        parcel.way = way
+        parcel.late = min(max(np.int64(verdict.waited) + r.ship_days[way, k] - r.delivery_days[k], 0), 255)
         if lines.size > 0 and in_sample(i, kept):
             line = lines[n_lines]
             line.order_id, line.consumer, line.day, line.minute = n_parcels, i, t.day, minute
             line.channel, line.origin, line.sku = k, demand.origin, sku
             line.quantity, line.price, line.discount = quantity, r.price[sku], 0
-            line.margin = paid - goods - commission - payment - benefit - r.delivery_cost
+            line.margin = paid - goods - commission - payment - benefit - r.ship_cost[way]
             line.delivered, line.returned = parcel.arrives, -1
-            line.number, line.weight = c.people[i].orders, counts.scale
+            line.number, line.weight, line.node = c.people[i].orders, counts.scale, way % r.places
             n_lines += 1
         n_parcels += 1
         if t.day >= 0:
@@ -152,8 +174,8 @@ def book_orders(c: Consumers, rules, today, counted, page: Page, demands, filled
 
 @melted
 def _draw_lapses(r: Rules, demands, day, lapses, own):
-    """Whether each repeat order would be the last: draws `need` (level 64 + ordinal), and the consumer's own lapse
-    probability (`consumers.lapse_chance`), many at a time."""
+    """Whether each repeat order would be the last: draws `need` (level 64 + ordinal), and the word of the
+    consumer's own lapse probability, Beta(a, b), many at a time."""
     for d in range(demands.size):
         i, level = np.uint64(demands[d].consumer), np.uint64(64 + demands[d].ordinal)
         lapses[d], _, _, _ = philox(i & LOW, np.uint64(day + DAY_ZERO), level, i >> S32, r.key_need & LOW,
@@ -177,7 +199,7 @@ def _change_status(c: Consumers, r: Rules, t: Today, counts, page: Page, tally, 
         part[SEGMENT_FIRST] += counts.scale
         c.people[i].flags |= CUSTOMER | ALIVE
         c.people[i].first_day = t.day
-        lift_need(c, r, i)
+        lift_need(c, r, i, purchase_rate(r, i))
         for j in range(r.channels):
             if r.follow[j] > 0.0:
                 lift_bound(c, r, i, j, t.day)
@@ -188,7 +210,7 @@ def _change_status(c: Consumers, r: Rules, t: Today, counts, page: Page, tally, 
     if not flags & ALIVE and demand.origin != FROM_NEED:  # who lapsed this morning still had today's needs
         tally[WIN_BACK] += counts.scale
         c.people[i].flags |= ALIVE
-        lift_need(c, r, i)
+        lift_need(c, r, i, purchase_rate(r, i))
         return n_news
     tally[REPEAT] += counts.scale
     if unit(lapse) < quantile(r.lapse_quantiles, unit(own)):
@@ -241,7 +263,7 @@ def deliver(c: Consumers, rules, today, counted, parcels, joins, news, restocked
     parcels : PARCEL (n,)  `returned` is set for those that come back
     joins : int64 (n, 2)  written: consumers who ask for a seat
     news : int64 (n * (audience + 1), 3)  written: who opens a scanned code and whom new advocates reach tomorrow
-    restocked : int64 (skus,)  units fit to be sold again are added
+    restocked : int64 (places, skus)  units fit to be sold again are added, where they came from
 
     Returns
     -------
@@ -257,12 +279,14 @@ def deliver(c: Consumers, rules, today, counted, parcels, joins, news, restocked
         w0, w1, w2, w3 = words(r.key_after, i, np.int64(parcel.day), 1 + 8 * (1 + np.int64(parcel.minute)))
         repeat = parcel.number > 1
         tally = counts.tally[i % GROUPS, k]
+        if parcel.late > 0:
+            leave_mark(c, r, i, t.day, min(1.0, r.mark_late * parcel.late))
         if unit(w0) < r.return_rate[k]:
             parcel.returned = 1
             tally[RETURNED] += counts.scale
             tally[RETURNS] -= r.price[sku] * quantity * counts.scale
             if unit(w1) < r.restock_share:
-                restocked[sku] += quantity * counts.scale
+                restocked[np.int64(parcel.way) % r.places, sku] += quantity * counts.scale
                 tally[GOODS] += r.cost[sku] * quantity * counts.scale
             if c.people[i].stage == S_F:
                 move(c, counts, i, 15, t.day + r.resolution_days)

@@ -16,6 +16,7 @@ from omnisim import portable
 from omnisim.books import ORIGINS
 from omnisim.plan import to_cents
 from omnisim.portable import OCTAVES, STEPS
+from omnisim.scenario import network
 from omnisim.scenario.model import Scenario
 from omnisim.streams import key
 
@@ -47,6 +48,10 @@ CHANNELS = 30
 SEGMENTS = 50
 FLOWS = 200
 SKUS = 64
+WAYS = 60
+"""Most ways by which an order reaches its consumer: a parcel from, or pickup at, each of thirty places."""
+TRUST_DAYS = 4096
+"""Marks older than this have gone."""
 _TABLE = (2, OCTAVES * STEPS + 1)
 
 
@@ -57,26 +62,30 @@ def _fields(kind: str, names: str, *shape: int) -> list[Any]:
 RULES = np.dtype(
     _fields("i8", "scale channels segments links seeds skus consumers first_day dormant_after lost_after "
                   "resolution_days consult_cost benefit community readers share_reward invitations refer_reward "
-                  "advocate_days audience delivery_cost cutoff converts repeats searched")
-    + _fields("u8", "key_person key_affinity key_need key_order key_graph key_refer key_private key_after")
+                  "advocate_days audience cutoff converts repeats searched places patience remembers")
+    + _fields("u8", "key_person key_affinity key_need key_order key_graph key_refer key_private key_after key_store")
     + _fields("u8", "key_reach key_exposure key_visit", CHANNELS)
     + _fields("f8", "overlap rate_scale past_customers past_days past_members slope threshold win_back "
                     "interest_uplift member_uplift member_norm touch stay consult_share lift recovery member_join "
                     "join_per_visit share_rate open_share leave community_advocates refer_share acceptance advocates "
-                    "advocate_persuasion restock_share looseness")
+                    "advocate_persuasion restock_share looseness mark_lost mark_cancelled mark_late trust_odds "
+                    "trust_need")
     + _fields("f8", "direct follow search revisit push persuasion click_share intercept registration repeat_weight "
                     "units return_rate code_rate enrol_rate", CHANNELS)
     + _fields("i8", "attracts checkout commission payment delivery_days", CHANNELS)
+    + _fields("i8", "ship_days", WAYS, CHANNELS)
+    + _fields("i8", "ship_cost", WAYS)
     + _fields("f8", "segment_edges affinity_scale spend", SEGMENTS)
     + _fields("f8", "reach", SEGMENTS, CHANNELS)
     + _fields("f8", "affinity_quantiles rate_quantiles lapse_quantiles", *_TABLE)
     + _fields("f8", "decay_long decay_short", DECAY_DAYS)
     + _fields("f8", "decay_visit", VISIT_DAYS)
+    + _fields("f8", "decay_trust", TRUST_DAYS)
     + _fields("i2", "fades", GRADES + 1, GRADES + 1)
     + _fields("i8", "link_source link_target seed_source seed_target", FLOWS)
     + _fields("f8", "link_rate seed_rate", FLOWS)
     + _fields("u8", "link_key seed_key", FLOWS)
-    + _fields("f8", "sku_edges", SKUS)
+    + _fields("f8", "sku_edges", CHANNELS, SKUS)
     + _fields("i8", "price cost", SKUS)
     + _fields("i2", "minutes", 4096))
 """Constants of a run as one record, which kernels take by reference. Rates are by day, money is in cents, shares of
@@ -104,7 +113,8 @@ def compile_rules(scenario: Scenario, seed: int, replication: int, *, looseness:
         "segments": len(scenario.population.segments)}
     for part in (_keys(names, seed, replication), _people(scenario, names), _visits(scenario, names),
                  _repurchase(scenario), _service(scenario), _flows(scenario, names, seed, replication),
-                 _community(scenario, names), _referral(scenario), _orders(scenario, names)):
+                 _community(scenario, names), _referral(scenario), _orders(scenario, names), _delivery(scenario, names),
+                 _trust(scenario)):
         values.update(part)
     rules = np.zeros(1, RULES)
     for name, value in values.items():
@@ -119,7 +129,7 @@ def _each(scenario: Scenario, names: list[str], field: str) -> Floats:
 
 
 def _keys(names: list[str], seed: int, replication: int) -> dict[str, Any]:
-    decisions = ("person", "affinity", "need", "order", "graph", "refer", "private", "after")
+    decisions = ("person", "affinity", "need", "order", "graph", "refer", "private", "after", "store")
     found: dict[str, Any] = {f"key_{d}": key(seed, replication, d) for d in decisions}
     for d in ("reach", "exposure", "visit"):
         found[f"key_{d}"] = np.array([key(seed, replication, d, name) for name in names], np.uint64)
@@ -265,26 +275,73 @@ def _referral(scenario: Scenario) -> dict[str, Any]:
 
 
 def _orders(scenario: Scenario, names: list[str]) -> dict[str, Any]:
-    products, supply = list(scenario.products.values()), scenario.supply
-    mean_price = sum(p.share * p.price for p in products)
+    products = list(scenario.products.values())
     total = sum(HOURLY)
     hours = np.repeat(np.arange(24), [round(4096 * h / total) for h in HOURLY])
     hours = np.resize(hours, 4096) if hours.size >= 4096 else np.concatenate([hours, np.full(4096 - hours.size, 20)])
     place = np.arange(4096) - np.searchsorted(hours, hours)
     within = place * 60 // np.bincount(hours, minlength=24)[hours]
     return {
-        "units": _each(scenario, names, "order_value") / mean_price,
+        "units": _each(scenario, names, "order_value") / _mean_prices(scenario, names),
         "commission": np.array([round((c.commission + c.host_commission) * MILLION)
                                 for c in (scenario.channels[name] for name in names)], np.int64),
         "payment": np.array([round(scenario.channels[name].payment_fee * MILLION) for name in names], np.int64),
         "return_rate": _each(scenario, names, "return_rate"),
-        "delivery_days": _each(scenario, names, "delivery_days").astype(np.int64),
         "repeat_weight": _each(scenario, names, "repeat_weight") * _each(scenario, names, "checkout"),
-        "sku_edges": np.cumsum([p.share for p in products]),
+        "sku_edges": np.array([_edges(scenario, name) for name in names]),
         "price": np.array([to_cents(p.price) for p in products], np.int64),
-        "cost": np.array([to_cents(p.cost) for p in products], np.int64),
-        "delivery_cost": to_cents(supply.delivery_cost),
+        "cost": np.array([network.landed_cost(scenario, sku) for sku in scenario.products], np.int64),
+        "minutes": (np.sort(hours) * 60 + within).astype(np.int16),
+    }
+
+
+def _mean_prices(scenario: Scenario, names: list[str]) -> Floats:
+    """Mean price of what each channel sells, by share of orders."""
+    products = list(scenario.products.values())
+    everything = sum(p.share * p.price for p in products)
+    return np.array([everything if len(sold) == len(products) or not sold
+                     else sum(p.share * p.price for p in sold) / sum(p.share for p in sold)
+                     for sold in ([scenario.products[sku] for sku in _sold(scenario, name)] for name in names)])
+
+
+def _sold(scenario: Scenario, channel: str) -> list[str]:
+    return [sku for sku in scenario.products if network.sells(scenario, channel, sku)]
+
+
+def _edges(scenario: Scenario, channel: str) -> Floats:
+    """Cumulative shares of the articles that a channel sells; an article that it does not sell has no width."""
+    sold = _sold(scenario, channel)
+    if not sold or len(sold) == len(scenario.products):
+        return np.cumsum([p.share for p in scenario.products.values()])
+    edges = np.cumsum([p.share if sku in sold else 0.0 for sku, p in scenario.products.items()])
+    edges /= edges[-1]
+    edges[list(scenario.products).index(sold[-1]):] = 2.0  # the last one takes what rounding leaves
+    return edges
+
+
+def _delivery(scenario: Scenario, names: list[str]) -> dict[str, Any]:
+    """Ways by which orders come: a parcel from each place, then pickup at each place."""
+    supply, places = scenario.supply, scenario.supply.places
+    days = np.array([[network.delivery_days(scenario, place, name) for name in names] for place in places], np.int64)
+    cost = np.array([network.delivery_cost(scenario, place) for place in places], np.int64)
+    collected = to_cents(supply.pickup.cost) if supply.pickup else 0
+    return {
+        "places": len(places),
+        "patience": supply.shortage.patience,
+        "delivery_days": _each(scenario, names, "delivery_days").astype(np.int64),
+        "ship_days": np.concatenate([days, np.zeros_like(days)]),
+        "ship_cost": np.concatenate([cost, np.full_like(cost, collected)]),
         "cutoff": supply.cutoff_hour * 60,
         "restock_share": supply.restock_share,
-        "minutes": (np.sort(hours) * 60 + within).astype(np.int16),
+    }
+
+
+def _trust(scenario: Scenario) -> dict[str, Any]:
+    trust = scenario.brand.trust
+    softened = 1.0 - trust.tracking if scenario.supply.tracking else 1.0
+    return {
+        "remembers": trust.matters,
+        "mark_lost": trust.lost, "mark_cancelled": trust.cancelled, "mark_late": trust.late * softened,
+        "trust_odds": trust.odds, "trust_need": trust.need,
+        "decay_trust": _decay(trust.half_life, TRUST_DAYS) if trust.matters else np.zeros(1),
     }

@@ -16,7 +16,7 @@ from omnisim.market.consumers import (
     ceil16,
     uses,
 )
-from omnisim.market.day import Asked, Today, Workspace, want
+from omnisim.market.day import AHEAD, Asked, Today, Workspace, want
 from omnisim.market.moves import (
     CART,
     LINGER,
@@ -37,7 +37,9 @@ from omnisim.market.rules import (
     VISIT_DAYS,
     Rules,
 )
+from omnisim.market.trust import distrust
 from omnisim.portable import exp, logistic
+from omnisim.processor import prefetch
 from omnisim.streams import DAY_ZERO, LOW, S32, philox, unit, words
 
 VISITS, NEW_USERS, UNIQUE = MEASURE["visits"], MEASURE["new_users"], MEASURE["unique_visitors"]
@@ -108,6 +110,8 @@ def make_visits(c: Consumers, r: Rules, t: Today, counts, asked: Asked, w: Works
     todo = counts.todo
     draw_visits(w.drawn, w.visits, counts.queued, t.day, r)
     for q in range(counts.queued):
+        prefetch(c.people, np.int64(w.visits[q + AHEAD].consumer))
+        prefetch(c.last, np.int64(w.visits[q + AHEAD].consumer))
         going = w.visits[q]
         i, k = np.int64(going.consumer), np.int64(going.channel)
         origin, led_from = np.int64(going.origin), np.int64(going.led_from)
@@ -161,6 +165,8 @@ def browse(c: Consumers, r: Rules, t: Today, counts, asked: Asked, i, k, origin,
     day = t.day
     tally = counts.tally[i % GROUPS, k]
     tally[VISITS] += counts.scale
+    if t.hourly:
+        counts.hours[k, minute_of(r, t, i, k, 0, w3) // 60] += counts.scale
     before = np.int64(c.last[i, k])
     c.last[i, k] = day
     if before < t.block_start:
@@ -197,8 +203,10 @@ def browse(c: Consumers, r: Rules, t: Today, counts, asked: Asked, i, k, origin,
             odds += r.lift
         if c.people[i].flags & CUSTOMER:
             odds += r.win_back
+        if r.remembers:
+            odds -= r.trust_odds * distrust(c, r, i, day)
         if unit(w3) < logistic(odds):
-            ask(r, counts, asked.demands, i, k, day, c.people[i].segment, origin, w3, 0, led_from)
+            ask(r, t, counts, asked.demands, i, k, c.people[i].segment, origin, w3, 0, led_from)
             return not (origin == FROM_IMPRESSION and c.people[i].stage == S_S)
     if c.people[i].stage == S_S:
         mood = np.float64(w2 & np.uint64(0xFFFF)) / 65536.0
@@ -224,8 +232,21 @@ def _take_part(c: Consumers, r: Rules, counts, asked: Asked, i, k, w0, w1):
         counts.joins += 1
 
 
+@melted
+def minute_of(r: Rules, t: Today, i, k, ordinal, word):
+    """Minute of the day of a visit or order: usual by bits of `word`, or in the broadcast.
+
+    Draws `order` (level 1 + 2 (ordinal + 16 k)) on days with a broadcast.
+    """
+    if t.live_minutes[k] > 0:
+        _, _, w2, w3 = words(r.key_order, i, t.day, 1 + 2 * (ordinal + 16 * k))
+        if unit(w2) < t.live_share[k]:
+            return t.live_start[k] + np.int64(unit(w3) * t.live_minutes[k])
+    return np.int64(r.minutes[word & np.uint64(4095)])
+
+
 @inner
-def ask(r: Rules, counts, demands, i, k, day, segment, origin, word, ordinal, led_from):
+def ask(r: Rules, t: Today, counts, demands, i, k, segment, origin, word, ordinal, led_from):
     """Consumer i fills a basket on channel k: article, and quantity 1 + Poisson(mean - 1).
 
     Its minute comes from bits of `word` that decided nothing else. Draws `order` (level 1 + 2 (ordinal + 16 k)).
@@ -234,9 +255,9 @@ def ask(r: Rules, counts, demands, i, k, day, segment, origin, word, ordinal, le
     sku = 0
     quantity = 1
     if r.skus > 1 or mean > 0.0:
-        w0, w1, _, _ = words(r.key_order, i, day, 1 + 2 * (ordinal + 16 * k))
+        w0, w1, _, _ = words(r.key_order, i, t.day, 1 + 2 * (ordinal + 16 * k))
         u = unit(w0)
-        while sku < r.skus - 1 and u > r.sku_edges[sku]:
+        while sku < r.skus - 1 and u > r.sku_edges[k, sku]:
             sku += 1
         u = unit(w1)
         term = exp(-mean)
@@ -245,4 +266,4 @@ def ask(r: Rules, counts, demands, i, k, day, segment, origin, word, ordinal, le
             term *= mean / quantity
             total += term
             quantity += 1
-    want(counts, demands, i, k, r.minutes[word & np.uint64(4095)], origin, ordinal, led_from, sku, quantity)
+    want(counts, demands, i, k, minute_of(r, t, i, k, ordinal, word), origin, ordinal, led_from, sku, quantity)

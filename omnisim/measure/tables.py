@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from omnisim.books import LINES, MEASURES, ORIGINS, SEGMENT, STOCK
+from omnisim.books import HOUR, LINES, MEASURES, MOVES, ORIGINS, SEGMENT, STOCK
 from omnisim.measure.cohorts import cohorts
 from omnisim.measure.journeys import journeys
 from omnisim.measure.profit import figures, to_currency
@@ -162,9 +162,38 @@ def stock(scenario: Scenario, books: Books, window: Window | None = None) -> pd.
     days, nodes, skus = tallies.shape[:3]
     return pd.DataFrame({
         "date": np.repeat(dates(scenario, window.first, window.stop), nodes * skus),
-        "node": _text([scenario.supply.warehouse] * (days * nodes * skus)),
+        "node": _text(np.repeat(scenario.supply.places, skus).tolist() * days),
         "sku": _text(list(scenario.products) * (days * nodes)),
         **{name: tallies[..., k].reshape(-1) for k, name in enumerate(STOCK)},
+    })
+
+
+def moves(scenario: Scenario, books: Books, window: Window | None = None) -> pd.DataFrame:
+    """What the back end did: units ordered, sent on, late, oversold, switched, substituted, picked up, expired."""
+    import pandas as pd
+
+    window = window or run_window(books)
+    tallies = books.moves[window.first:window.stop]
+    days, nodes, skus = tallies.shape[:3]
+    return pd.DataFrame({
+        "date": np.repeat(dates(scenario, window.first, window.stop), nodes * skus),
+        "node": _text(np.repeat(scenario.supply.places, skus).tolist() * days),
+        "sku": _text(list(scenario.products) * (days * nodes)),
+        **{name: tallies[..., k].reshape(-1) for k, name in enumerate(MOVES)},
+    })
+
+
+def hours(scenario: Scenario, books: Books) -> pd.DataFrame:
+    """Visits, orders and cancellations hour by hour, on days with broadcasts."""
+    import pandas as pd
+
+    days, channels = books.live_days.size, len(scenario.channels)
+    start = np.datetime64(scenario.horizon.start, "s")
+    return pd.DataFrame({
+        "date": np.repeat(start + books.live_days * np.timedelta64(86_400, "s"), channels * 24),
+        "channel": _text(np.repeat(list(scenario.channels), 24).tolist() * days),
+        "hour": np.tile(np.arange(24), days * channels),
+        **{name: books.hours[..., k].reshape(-1) for k, name in enumerate(HOUR)},
     })
 
 
@@ -189,7 +218,7 @@ def orders(scenario: Scenario, books: Books) -> pd.DataFrame:
         "price": to_currency(lines["price"]),
         "discount": to_currency(lines["discount"]),
         "margin": to_currency(lines["margin"]),
-        "node": _text([scenario.supply.warehouse] * len(lines)),
+        "node": _pick(scenario.supply.places, lines["node"]),
         "delivered": delivered,
         "returned": came_back,
         "weight": lines["weight"],
@@ -231,7 +260,8 @@ def segments(scenario: Scenario, books: Books) -> pd.DataFrame:
 
 TABLES: dict[str, Callable[[Scenario, Books], pd.DataFrame]] = {
     "daily": daily, "channels": channels, "stages": stages, "transitions": transitions, "flows": flows,
-    "journeys": journeys, "cohorts": cohorts, "stock": stock, "orders": orders, "decisions": decisions,
+    "journeys": journeys, "cohorts": cohorts, "stock": stock, "moves": moves, "hours": hours,
+    "orders": orders, "decisions": decisions,
     "segments": segments,
 }
 """Every table by its name, in the order of the contract."""

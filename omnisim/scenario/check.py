@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from omnisim.errors import Fault
+from omnisim.scenario import check_supply, network
 
 if TYPE_CHECKING:
     from omnisim.scenario.model import Flow, Scenario
@@ -21,7 +22,8 @@ MOST_WEIGHT = 1e6
 
 def contradictions(scenario: Scenario) -> list[Fault]:
     """Everything in a scenario that contradicts itself, as faults that name dotted paths."""
-    rules = (_segments, _products, _channels, _flows, _community, _campaigns, _season, _growth, _scale, _curves)
+    rules = (_segments, _products, _channels, _flows, _community, _campaigns, _live, _season, _growth, _scale, _curves,
+             check_supply.contradictions)
     return [fault for rule in rules for fault in rule(scenario)]
 
 
@@ -62,9 +64,9 @@ def _segments(scenario: Scenario) -> Iterator[Fault]:
 def _products(scenario: Scenario) -> Iterator[Fault]:
     products = scenario.products.values()
     yield from _sum_to_one("products", (product.share for product in products))
-    price = math.fsum(product.share * product.price for product in products)
     spend = max(1.0, *(segment.spend for segment in scenario.population.segments))
     for name, channel in scenario.channels.items():
+        price = mean_price(scenario, name)
         if channel.active and channel.checkout and channel.order_value < price * (1 - 1e-9):
             yield _fault(f"channels.{name}.order_value", f"{channel.order_value:,.2f} {scenario.currency}/order",
                          f"must be at least the mean price of an article, {price:,.2f}: an order holds a unit or more",
@@ -74,6 +76,14 @@ def _products(scenario: Scenario) -> Iterator[Fault]:
                          f"must be at most {MOST_UNITS * price / spend:,.2f}: a basket holds {MOST_UNITS} articles on "
                          "average at most, also where a segment's spend raises it",
                          "Lower it, or price what is sold together as one article.")
+
+
+def mean_price(scenario: Scenario, channel: str) -> float:
+    """Mean price of an article sold on a channel, by share of orders."""
+    sold = [product for sku, product in scenario.products.items() if network.sells(scenario, channel, sku)]
+    price = math.fsum(product.share * product.price for product in sold)
+    share = math.fsum(product.share for product in sold)
+    return price if len(sold) == len(scenario.products) or not share else price / share
 
 
 def _channels(scenario: Scenario) -> Iterator[Fault]:
@@ -142,12 +152,27 @@ def _campaigns(scenario: Scenario) -> Iterator[Fault]:
             yield from _known(f"calendar.campaigns.{k}.factor.{name}", name, scenario)
 
 
+def _live(scenario: Scenario) -> Iterator[Fault]:
+    seen: set[tuple[str, object]] = set()
+    for k, window in enumerate(scenario.calendar.live):
+        what = f"calendar.live.{k}"
+        yield from _known(f"{what}.channel", window.channel, scenario)
+        if window.hour * 60 + window.minutes > 1440:
+            yield _fault(f"{what}.minutes", f"{window.minutes} minute", f"must end before midnight: at most "
+                         f"{1440 - window.hour * 60} from {window.hour}:00 on", "Shorten it, or start earlier.")
+        if (day := (window.channel, window.date)) in seen:
+            yield _fault(what, f"{window.channel} on {window.date}", "is a second broadcast on the same channel and "
+                         "day", "Make one of the two.")
+        seen.add(day)
+
+
 def _season(scenario: Scenario) -> Iterator[Fault]:
     calendar = scenario.calendar
     usual = max(calendar.weekday) * max(calendar.month)
     # overlapping campaigns multiply most on a day on which one of them starts
-    for day in sorted({campaign.start for campaign in calendar.campaigns}):
+    for day in sorted({*(campaign.start for campaign in calendar.campaigns), *(live.date for live in calendar.live)}):
         running = [campaign.factor for campaign in calendar.campaigns if campaign.start <= day <= campaign.end]
+        running += [{live.channel: live.factor} for live in calendar.live if live.date == day]
         for name in scenario.channels:
             logs = [math.log(max(f.get(name, 1.0) if isinstance(f, dict) else f, 1e-300)) for f in running]
             if logs and usual > 0 and math.fsum(logs) + math.log(usual) > math.log(MOST_WEIGHT) + 1e-9:

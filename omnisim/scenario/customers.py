@@ -146,6 +146,33 @@ class Loop(Section):
     """Customers bring others."""
 
 
+class Trust(Section):
+    """What bad service leaves with a consumer: a mark between 0 and 1 that fades.
+
+    A mark of m on a consumer with mark x makes it x + m (1 - x).
+    """
+
+    lost: float = share(0.0)
+    """Mark of an order that met no stock."""
+    cancelled: float = share(0.0)
+    """Mark of an order that was taken and then cancelled (oversold)."""
+    late: float = share(0.0)
+    """Mark of a day that a delivery is later than the channel's delivery_days."""
+    tracking: float = share(0.5)
+    """Share of the mark of lateness that tracking takes away."""
+    half_life: float = quantity(60.0, unit="day", gt=0, le=365)
+    """Half-life of the mark."""
+    odds: float = quantity(2.0, unit="logit", ge=0, le=20)
+    """Log-odds of an order on a visit that a full mark takes away."""
+    need: float = share(0.5)
+    """Share of repurchase needs that a full mark takes away."""
+
+    @property
+    def matters(self) -> bool:
+        """Whether anything leaves a mark."""
+        return self.lost > 0 or self.cancelled > 0 or self.late > 0
+
+
 class Brand(Section):
     """What the brand is on the first day."""
 
@@ -157,5 +184,7 @@ class Brand(Section):
     """Interest in the brand."""
     repurchase: Repurchase = Repurchase()
     """Repurchase by customers."""
+    trust: Trust = Trust()
+    """What stock-outs and late deliveries leave with consumers."""
     loop: Loop = Loop()
     """Stages switched on."""

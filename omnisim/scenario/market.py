@@ -178,6 +178,25 @@ class Campaign(Section):
     """Multiplies visits of every origin and repurchase on these days; one number, or one a channel."""
 
 
+class LiveWindow(Section):
+    """A live broadcast: a burst of demand on one channel, minute by minute."""
+
+    name: Text = Field(min_length=1, max_length=64)
+    """Name of the broadcast."""
+    channel: Name
+    """Channel it runs on."""
+    date: Date
+    """Day."""
+    hour: int = quantity(20, unit="hour", ge=0, le=23)
+    """Hour in which it starts."""
+    minutes: int = quantity(120, unit="minute", ge=1, le=1440)
+    """How long it runs; it ends before midnight."""
+    factor: Factor = 1.0
+    """Multiplies visits of every origin and repurchase on the channel that day."""
+    share: float = share(0.8)
+    """Share of the channel's visits and orders of that day that fall into the broadcast, evenly."""
+
+
 class Calendar(Section):
     """Seasonality and campaigns. Factors multiply visits of every origin and the repurchase need."""
 
@@ -189,3 +208,5 @@ class Calendar(Section):
     """Twelve factors, January first."""
     campaigns: tuple[Campaign, ...] = Field(default=(), max_length=200, strict=False)
     """Campaigns; factors of overlapping ones multiply."""
+    live: tuple[LiveWindow, ...] = Field(default=(), max_length=400, strict=False)
+    """Live broadcasts; their factors multiply, too."""

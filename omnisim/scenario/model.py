@@ -25,18 +25,21 @@ from omnisim.scenario.customers import (
     Referral,
     Repurchase,
     Service,
+    Trust,
     Weekday,
 )
 from omnisim.scenario.fields import Date, Money, Name, Section, Text, Version, quantity, share
-from omnisim.scenario.market import Calendar, Campaign, Channel, Flow, Kind, Population, Role, Segment
+from omnisim.scenario.market import Calendar, Campaign, Channel, Flow, Kind, LiveWindow, Population, Role, Segment
+from omnisim.scenario.supply import Assortment, Node, Pickup, Route, Shortage, StockRule, Supplier, Supply
 
 if TYPE_CHECKING:
     from omnisim.scenario.assumptions import Assumption
 
 __all__ = [
     "SCHEMA_VERSION", "Brand", "Calendar", "Campaign", "Channel", "ChannelLimit", "Community", "Currency", "Curve",
-    "Flow", "Horizon", "Interest", "Kind", "Limits", "Loop", "Membership", "PolicyChoice", "Population", "Product",
-    "Referral", "Repurchase", "Role", "Scenario", "Section", "Segment", "Service", "Supply", "Weekday",
+    "Flow", "Horizon", "Interest", "Kind", "Limits", "LiveWindow", "Loop", "Membership", "Node", "Pickup",
+    "PolicyChoice", "Population", "Product", "Referral", "Repurchase", "Role", "Route", "Scenario", "Section",
+    "Segment", "Service", "Shortage", "StockRule", "Supplier", "Supply", "Trust", "Weekday",
 ]
 
 SCHEMA_VERSION = 1
@@ -67,30 +70,14 @@ class Product(Section):
     share: float = share()
     """Share of orders for this article; the shares of all products sum to 1."""
     base_stock: int = quantity(0, unit="unit", ge=0, le=2_000_000_000)
-    """Order-up-to level; also the stock at the start."""
-
-
-class Supply(Section):
-    """One warehouse that ships all orders and orders up to a base stock."""
-
-    warehouse: Name = "central"
-    """Name of the warehouse."""
-    unlimited: bool = False
-    """true: stock never runs out, and nothing is ordered."""
-    lead_time: int = quantity(7, unit="day", ge=1, le=365)
-    """Days from order to receipt."""
-    moq: int = quantity(1, unit="unit/order", ge=1, le=2_000_000_000)
-    """Smallest order of an article."""
-    review_days: int = quantity(1, unit="day", ge=1, le=90)
-    """Days between two orders."""
-    delivery_cost: Money = quantity(8.0, unit="currency/order", ge=0, le=1e5)
-    """Cost of sending an order."""
-    cutoff_hour: int = quantity(16, unit="hour", ge=0, le=24)
-    """Orders paid later in the day leave on the next."""
-    restock_days: int = quantity(7, unit="day", ge=1, le=90)
-    """Days from a return to the shelf."""
-    restock_share: float = share(0.8)
-    """Share of returned units fit to be sold again."""
+    """Order-up-to level of the one warehouse; also the stock at the start."""
+    channels: Assortment = ()
+    """Channels that sell it; none means all."""
+    supplier: Name | None = None
+    """Who makes it; null for the first of supply.suppliers."""
+    shelf_life: int | None = quantity(None, unit="day", ge=1, le=3650)
+    """Days from receipt after which a unit is thrown away, the oldest sold first; stock at the start came the day
+    before; null for ever."""
 
 
 class PolicyChoice(Section):
@@ -150,7 +137,7 @@ class Scenario(Section):
     brand: Brand
     """What the brand is on the first day."""
     supply: Supply = Supply()
-    """Warehouse and supplier."""
+    """Stock, suppliers and delivery."""
     curves: dict[Name, Curve] = Field(default={}, max_length=30)
     """What spending on each channel brings; channels without a curve keep their budget."""
     limits: Limits = Limits()

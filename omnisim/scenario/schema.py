@@ -45,7 +45,7 @@ def _relax(part: dict[str, Any], key: str) -> None:
 
 def _models(model: type[BaseModel]) -> list[type[BaseModel]]:
     """The model and all models of the same family that its fields may hold."""
-    family = {found.__name__: found for name in ("market", "customers", "allocation", "model")
+    family = {found.__name__: found for name in ("market", "customers", "allocation", "supply", "model")
               for found in vars(sys.modules[f"omnisim.scenario.{name}"]).values()
               if isinstance(found, type) and issubclass(found, BaseModel)}
     return [model, *family.values()]

@@ -120,10 +120,20 @@ def _stock(scenario: Scenario) -> Iterator[Fault]:
     price = sum(product.share * product.price for product in scenario.products.values())
     units = sum(channel.order_value for channel in sellers) / len(sellers) / price
     daily = scenario.brand.new_customers / 30 * REPEAT_FACTOR * units
-    days = scenario.supply.lead_time + scenario.supply.review_days
+    supply = scenario.supply
+    if supply.nodes:
+        days = max(maker.lead_time for maker in supply.suppliers.values())
+    else:
+        days = supply.lead_time + supply.review_days
     for sku, product in scenario.products.items():
         need = daily * product.share * days
-        if product.base_stock < 0.5 * need:
+        held = sum(rule.level or rule.reorder_point + rule.lot for node in supply.nodes.values()
+                   for name, rule in node.stock.items() if name == sku)
+        if supply.nodes and held < 0.5 * need:
+            yield _warning(f"products.{sku}", f"{held:,} units in all nodes", f"customers will want about {need:,.0f} "
+                           f"in the {days} days until stock arrives: sales will be lost",
+                           f"Raise supply.nodes.….stock.{sku}.level.")
+        elif not supply.nodes and product.base_stock < 0.5 * need:
             yield _warning(f"products.{sku}.base_stock", f"{product.base_stock:,} units", f"customers will want about "
                            f"{need:,.0f} in the {days} days until stock arrives: sales will be lost",
                            "Raise it, or set supply.unlimited to true.")

@@ -98,4 +98,5 @@ def replications_needed(differences: Floats, half_width: float, comparisons: int
     """
     pilot = differences.shape[1]
     spread = float(differences.std(axis=1, ddof=1).max()) if differences.size else 0.0
-    return max(pilot, math.ceil((quantile(pilot - 1, comparisons) * spread / half_width) ** 2))
+    ratio = quantile(pilot - 1, comparisons) * spread / half_width
+    return max(pilot, math.ceil(ratio * ratio))

@@ -94,7 +94,7 @@ def business_days(log: TransactionLog, scenario: Scenario | None) -> Floats:
     if scenario is None:
         return days
     from omnisim.market.rules import active_channels
-    from omnisim.simulation import Season
+    from omnisim.season import Season
 
     names = active_channels(scenario)
     parts = np.array([scenario.channels[name].repeat_weight * scenario.channels[name].checkout for name in names])

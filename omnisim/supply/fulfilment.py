@@ -18,10 +18,17 @@ class Fulfilment:
 
     def ship(self, part: int, parcels: Parcels, starts: NDArray[np.int64], day: int) -> None:
         """Send parcels (PARCEL, by day of arrival); `starts` says where those of day, day + 1, … begin."""
-        for later in np.flatnonzero(np.diff(starts)).tolist():
-            batch = parcels[starts[later]:starts[later + 1]]
-            self.on_the_way[part].setdefault(day + later, []).append(batch)
+        edges = starts.tolist()
+        for later in range(len(edges) - 1):
+            if edges[later] == edges[-1]:
+                break
+            if edges[later] < edges[later + 1]:
+                self.on_the_way[part].setdefault(day + later, []).append(parcels[edges[later]:edges[later + 1]])
 
-    def arrive(self, day: int) -> list[list[Parcels]]:
-        """The parcels that arrive on a day, by part, in batches in the order they were sent."""
-        return [part.pop(day, []) for part in self.on_the_way]
+    def arrive(self, part: int, day: int) -> list[Parcels]:
+        """The parcels that arrive in a part on a day, in batches in the order they were sent."""
+        return self.on_the_way[part].pop(day, [])
+
+    def due(self, day: int) -> int:
+        """How many parcels arrive on a day."""
+        return sum(batch.size for part in self.on_the_way for batch in part.get(day, []))
