@@ -29,6 +29,7 @@ HERE = Path(__file__).parent
 START, END = "<!-- tables -->", "<!-- end of tables -->"
 NAMES = ("inertia", "equal", "60/30/10", "roi", "last_click", "ranking", "pause", "bandit", "lp_once", "lp_rolling")
 CADENCES = {"7 days": 7, "30 days": 30, "90 days": 90, "never": 365}
+CHANNELS = ("xiaohongshu", "douyin", "taobao", "community")
 DRIFTS = ("drifting", "seeding")
 """Markets that cadences are compared in: one that changes, and one that does not."""
 
@@ -97,7 +98,7 @@ def budget_table(rows: pd.DataFrame, shown: list[str]) -> str:
         spent = rows[(rows["market"] == market) & rows["kpi"].str.startswith("media.")].pivot(
             index="policy", columns="kpi", values="mean")
         for name in ("inertia", "lp_once", "lp_rolling", "reference"):
-            cells = (spent.loc[name, f"media.{channel}"] for channel in ("xiaohongshu", "douyin", "taobao", "community"))
+            cells = spent.loc[name, [f"media.{channel}" for channel in CHANNELS]]
             lines.append(f"| {market} | {name} | " + " | ".join(f"{value:,.0f}" for value in cells) + " |")
     return "\n".join(lines)
 
@@ -179,9 +180,10 @@ def publish(rows: pd.DataFrame, *, write: bool) -> str:
     shown = [name for name in markets() if (rows["market"] == name).any()]
     changing = [name for name in DRIFTS if (rows["market"] == f"{name}, cadence").any()]
     once = rows[rows["market"].isin(shown)].drop_duplicates("market")
+    seeds = ", ".join(f"{name} {count}" for name, count in zip(once["market"], once["seeds"], strict=True))
+    wall, processor = once["seconds"].sum(), once["processor_seconds"].sum()
     parts = [main_table(rows, shown), budget_table(rows, shown), *([cadence_table(rows, changing)] if changing else []),
-             f"Seeds: {', '.join(f'{name} {seeds}' for name, seeds in zip(once['market'], once['seeds'], strict=True))}. "
-             f"Time of all: {once['seconds'].sum():,.0f} s, {once['processor_seconds'].sum():,.0f} s of processor time."]
+             f"Seeds: {seeds}. Time of all: {wall:,.0f} s, {processor:,.0f} s of processor time."]
     text = "\n\n".join(parts)
     if write:
         (HERE / "images" / "policies.png").write_bytes(picture(rows, shown))

@@ -176,6 +176,7 @@ def test_only_one_learns_what_many_believe(brand: om.Scenario, monkeypatch: pyte
 
 
 def test_replications_until_it_is_narrow_enough(brand: om.Scenario) -> None:
+    brand = brand.with_({"horizon.days": 15, "horizon.warm_up": 15})
     wide = om.compare(brand, ["inertia", "roi"], replications=12, half_width=0.9, jobs=1)
     assert wide.replications == 10  # the pilot is enough
     assert not wide.warnings

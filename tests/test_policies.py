@@ -180,6 +180,17 @@ def test_planned_budgets_do_not_buy_what_does_not_pay() -> None:
     assert found["a"] == pytest.approx(100 * best, abs=2)
 
 
+def test_curves_of_any_shape_are_planned_with_all_of_the_money() -> None:
+    """An S-shaped curve too weak at half the budget gets all or nothing."""
+    shaped = belief(limits={"spend_all": True}).with_({
+        "curves.a.form": "hill", "curves.a.shape": 3.0, "curves.a.half": 30.0, "curves.a.scale": 400.0})
+    found = cents(Once(shaped).review(observe({"a": {}, "b": {}}, budgets={"a": 1200, "b": 3000})))
+    spend = np.linspace(0.0, 42.0, 42_001)
+    worth = 400.0 * spend**3 / (30.0**3 + spend**3) + 189.0 * ((42.0 - spend) / 30.0) ** 0.5
+    assert sum(found.values()) == pytest.approx(4200, abs=1)
+    assert found["a"] == pytest.approx(100 * spend[worth.argmax()], abs=30)
+
+
 def test_planning_needs_curves() -> None:
     with pytest.raises(UsageError, match="needs curves"):
         Once().review(observe({"a": {}, "b": {}}))

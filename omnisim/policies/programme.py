@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -60,7 +60,7 @@ class Once:
         """
         from omnisim.optimise.allocation import Effort, allocate_table
         from omnisim.optimise.declared import declared_curves
-        from omnisim.optimise.prepare import Request
+        from omnisim.optimise.prepare import Objective, Request
 
         if self.belief is None or not self.belief.curves:
             raise UsageError(Fault("policy", self.name, "no curves", "needs curves of what is believed",
@@ -73,7 +73,12 @@ class Once:
         usual = np.array([[self.belief.channels[name].budget] for name in table.channels])
         if not usual.sum():
             return None
-        request = Request(float(usual.sum()), days, "profit", limits=limits, today=usual)
+        objective: Objective = "profit"
+        if limits.spend_all:  # nothing is charged, so all that brings anything is spent, whatever the curves' shape
+            limits, objective = limits.model_copy(update={"spend_all": False}), "response"
+            margin = table.worths["margin"][:, None]
+            table = replace(table, draws=(table.curves._replace(scale=table.curves.scale * margin),))
+        request = Request(float(usual.sum()), days, objective, limits=limits, today=usual)
         try:
             found = allocate_table(table, request, Effort(gap=1e-4, time_limit=PATIENCE, cents=True))
         except InfeasibleError as error:

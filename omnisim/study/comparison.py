@@ -216,7 +216,8 @@ class Comparison:
         storage.write_bytes(path / "paths.png", to_png(self.plot_paths()))
         storage.write_json(path / storage.MANIFEST, {
             "kind": KIND, "complete": True, "policies": list(self.names), "baseline": self.baseline,
-            "reference": self.reference, "seed": self.seed, "replications": self.replications, "files": names})
+            "reference": self.reference, "seed": self.seed, "replications": self.replications,
+            "files": {name: "" if name.endswith(".png") else storage.digest(path / name) for name in names}})
         return path
 
     def __repr__(self) -> str:

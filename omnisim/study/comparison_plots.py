@@ -38,7 +38,7 @@ def differences(comparison: Comparison, kpi: str) -> Axes:
     clear = (others["diff_low"].to_numpy(float) > 0) | (others["diff_high"].to_numpy(float) < 0)
     for place, value, low, high, is_clear in zip(places, middle, others["diff_low"], others["diff_high"], clear,
                                                  strict=True):
-        shade = COLOURS[0] if sign * value > 0 else COLOURS[4]
+        shade = GREY if value == 0 else COLOURS[0] if sign * value > 0 else COLOURS[4]
         axes.plot([low, high], [place, place], color=shade, linewidth=2.2, alpha=0.55, solid_capstyle="round", zorder=2)
         axes.scatter([value], [place], s=52, color=shade if is_clear else "white", edgecolors=shade, linewidths=1.6,
                      zorder=3)
