@@ -134,6 +134,20 @@ def test_how_often_is_reviewed_changes_nothing_for_those_who_never_change(brand:
     assert (one.profit[0] == one.profit[1]).all()
 
 
+def test_inertia_pays_for_what_fades(brand: om.Scenario) -> None:
+    """A channel loses its public half-way: the ROI of those who go on as before falls, and a pause comes off better."""
+    fading = brand.with_({"channels.douyin.budget": 300.0, "channels.douyin.click_share": 0.05,
+                          "channels.douyin.intercept": -4.0, "channels.douyin.checkout": True, "calendar.campaigns": [
+        {"name": "fades", "start": "2024-06-15", "end": "2025-12-31", "factor": {"douyin": 0.05}}]})
+    run = om.run(fading, policy="inertia", threads=1).daily
+    douyin = run[run["channel"] == "douyin"].set_index("date")
+    early, late = douyin[:"2024-06-14"].sum(numeric_only=True), douyin["2024-06-15":].sum(numeric_only=True)
+    assert late["gmv"] / late["cost"] < 0.5 * early["gmv"] / early["cost"]
+    one = om.compare(fading.with_({"policy.every": 7}), ["inertia", "pause"], replications=2, jobs=1)
+    decided = one.decisions[one.decisions["policy"] == "pause"]
+    assert decided["changed"].str.contains("douyin 300.00 → 0.00").any()
+
+
 @dataclass
 class Mine:
     """A policy of one's own, in far less than 20 lines: two yuan in three go to the channel with most visits."""

@@ -271,3 +271,22 @@ def test_policies_by_module_and_class() -> None:
     for wrong in ("omnisim.policies.pause:Paws", "no.such:Thing", "omnisim.plan:Plan", "json:dumps"):
         with pytest.raises(UsageError):
             find_policy(wrong)
+
+
+def test_one_team_does_no_worse_than_a_team_for_each_channel() -> None:
+    """On the curves: what a channel's team may decide alone, one team for all may decide as well."""
+    today = {"a": 1200, "b": 3000}
+    weak = belief().with_({"curves.a.scale": 6.0})
+
+    def decide(own: dict[str, int]) -> dict[str, int]:
+        plan = Once(weak).review(observe({name: {} for name in own}, budgets=own))
+        return own if plan is None else cents(plan)
+
+    def gain(budgets: dict[str, int]) -> float:
+        curves = weak.curves
+        return sum(curves[name].scale * (budgets[name] / 100.0 / curves[name].half) ** 0.5 - budgets[name] / 100.0
+                   for name in budgets)
+
+    joint, alone = decide(today), {**decide({"a": 1200}), **decide({"b": 3000})}
+    assert alone["b"] == 3000  # worth more, but its team has no more
+    assert gain(joint) > gain(alone) > gain(today)

@@ -96,7 +96,7 @@ def replications_needed(differences: Floats, half_width: float, comparisons: int
     -----
     Stein (1945): n = max(pilot, ⌈(t s / h)²⌉) with t of the pilot's degrees of freedom, for the arm that varies most.
     """
-    pilot = differences.shape[1]
+    pilot = int(differences.shape[1])
     spread = float(differences.std(axis=1, ddof=1).max()) if differences.size else 0.0
     ratio = quantile(pilot - 1, comparisons) * spread / half_width
     return max(pilot, math.ceil(ratio * ratio))
