@@ -321,8 +321,11 @@ def allocate(file: Annotated[Path | None, typer.Argument(metavar="[FILE]")] = No
              risk: Annotated[float, typer.Option("--risk", metavar="SHARE", help="With draws: the worst share of them "
                                                  "whose mean counts.")] = 1.0,
              frontier: Annotated[int, typer.Option("--frontier", metavar="N", help="Other budgets to plan for.")] = 0,
-             sets: Sets = None, as_json: Json = False, out: Out = None) -> Job:
-    """Plan the budget by channel and period, with a proof; write the plan with --out."""
+             seed: Seed = 1, replications: Annotated[int, typer.Option("--replications", min=3, help="Runs that curves "
+                                                                       "are measured by.")] = 8,
+             rounds: Annotated[int, typer.Option("--rounds", min=1, help="Of measuring, at most.")] = 3,
+             threads: Threads = None, sets: Sets = None, as_json: Json = False, out: Out = None) -> Job:
+    """Plan the budget by channel and period, with a proof; a scenario without curves is measured first."""
     def job() -> Answer:
         from omnisim import door, storage
         from omnisim.optimise.budget_plan import KIND
@@ -337,7 +340,8 @@ def allocate(file: Annotated[Path | None, typer.Argument(metavar="[FILE]")] = No
         with progress_bar("allocate") as progress, located(file):
             plan = door.allocate(scenario, curves=curves, budget=budget, periods=periods, objective=objective,
                                  target=target, limits=limits, max_core=max_core, gap=gap, time_limit=time_limit,
-                                 frontier=frontier, risk=risk, progress=progress)
+                                 frontier=frontier, risk=risk, seed=seed, replications=replications, rounds=rounds,
+                                 threads=threads, progress=progress)
         if out is not None:
             plan.save(out)
         return budget_answer(plan, out)

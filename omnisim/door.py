@@ -217,16 +217,20 @@ def allocate(scenario: Scenario | None = None, *, curves: pd.DataFrame | str | P
              target: float | None = None, limits: Mapping[str, object] | pd.DataFrame | str | Path | None = None,
              max_core: int | None = None, today: Plan | Mapping[str, float | Sequence[float]] | None = None,
              gap: float | None = None, time_limit: float = 60.0, frontier: int | Sequence[float] = 0,
-             carry_out: bool | None = None, discount: float = 0.0, risk: float = 1.0,
+             carry_out: bool | None = None, discount: float = 0.0, risk: float = 1.0, seed: int = 1,
+             replications: int = 8, rounds: int = 3, threads: int | None = None,
              progress: Progress | None = None) -> BudgetPlan:
     """The best budget by channel and period, with a proof.
 
     Parameters
     ----------
-    scenario : Scenario  its curves, limits and today's budgets; or none, with curves alone
+    scenario : Scenario  its curves, limits and today's budgets; or none, with curves alone. A scenario without curves
+        is measured: each channel's budget is tried at several levels on the same luck, and the plan simulated in the
+        end on luck of its own (a ScenarioPlan: ``.confirmation``, ``.measured``, ``.spill_over``, ``.confirm()``)
     curves : DataFrame, or path of a CSV or Excel table  channel, form (hill, power, exponential), scale, half, shape,
         carryover (a period); optionally period, floor, cap, carry_in, draw, margin, equity, awareness, loyalty,
-        customers
+        customers, and doubling: spend of a period at which the next exposure costs twice the first, infinite or blank
+        where the price does not rise
     budget : float [currency]  total of all periods; today's, or the scenario's limit, unless given
     periods : int  how many; those of the scenario's horizon, or of the table, unless given
     objective : str  response (curves alone), profit (with a scenario), gmv, equity, awareness, loyalty, present_value,
@@ -241,7 +245,10 @@ def allocate(scenario: Scenario | None = None, *, curves: pd.DataFrame | str | P
     carry_out : bool  whether response after the last period counts; with a scenario it does
     discount : float [share/period]  for present_value
     risk : float  with draws, the share of the worst of them whose mean is maximised (CVaR); 1 for the mean of all
-    progress : callable  told the budgets of the frontier done and to do
+    seed, replications : int  of the runs that measure curves; at least 3 replications
+    rounds : int  of measuring, at most: again around the plan where its simulated gain is not the predicted one
+    threads : int  processor threads; all there are unless given. The plan does not depend on it
+    progress : callable  told the runs, or the budgets of the frontier, done and to do
 
     Raises
     ------
@@ -258,11 +265,13 @@ def allocate(scenario: Scenario | None = None, *, curves: pd.DataFrame | str | P
     [711.9, 3488.1]
     """
     from omnisim.study.budgeting import Wish, plan_budget
+    from omnisim.study.measuring import Effort
 
     if scenario is not None:
         _check_scenario(scenario)
+    _check_counts(seed, replications, None, threads)
     wish = Wish(curves, budget, periods, objective, target, limits, max_core, today, gap, time_limit, frontier,
-                carry_out, discount, risk)
+                carry_out, discount, risk, Effort(seed, replications, threads or available_threads(), rounds))
     return plan_budget(scenario, wish, progress)
 
 

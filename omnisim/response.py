@@ -10,6 +10,10 @@ A channel's stock of advertising pressure after the spend x of period t is
     power        scale · (a / half)^shape
     exponential  scale · (1 − exp(−a / half))
 
+Where the price of exposure rises with what is bought, x(t) stands for the exposure that the spend buys, in money at the
+price of the first (`expose`): the next exposure costs √(1 + 3 x / doubling) times as much as the first, twice as much
+at a spend of `doubling`.
+
 All rise with a; they are concave but for hill curves with shape > 1, which are S-shaped: convex up to `inflection`,
 concave from there on. Pure functions of numbers, called from kernels and from Python alike.
 """
@@ -122,6 +126,29 @@ def inverse_slope(form, scale, half, shape, price):
         if step <= 1e-15 * (1.0 + abs(v)):
             break
     return half * math.exp(v)
+
+
+def expose(spend: Floats, doubling: Floats) -> Floats:
+    """Exposure bought by a spend, at the price of the first: 2 x / (1 + √(1 + 3 x / doubling)), all of x if infinite.
+
+    Notes
+    -----
+    A linear supply: the next exposure after e costs 1 + e / k of the first's price, k = 2/3 · doubling, so that e cost
+    x = e + e² / 2k. Concave and rising, with slope 1 at 0.
+
+    Parameters
+    ----------
+    spend : float [currency]  of a period, ≥ 0
+    doubling : float [currency]  of a period, > 0: spend at which the next exposure costs twice the first
+    """
+    found: Floats = 2.0 * spend / (1.0 + dearness(spend, doubling))
+    return found
+
+
+def dearness(spend: Floats, doubling: Floats) -> Floats:
+    """Price of the next exposure over that of the first: √(1 + 3 x / doubling), the inverse slope of `expose`."""
+    found: Floats = np.sqrt(1.0 + 3.0 * spend / doubling)
+    return found
 
 
 @kernel

@@ -107,6 +107,7 @@ def budget_answer(plan: BudgetPlan, out: Path | None) -> Answer:
               "budget": plan.budget, "unspent": plan.unspent, "notes": list(plan.notes), "table": records(plan.table),
               "shadow_prices": records(plan.shadow_prices), "comparison": records(plan.comparison),
               "frontier": None if plan.frontier is None else records(plan.frontier),
+              **{name: records(frame) for name, frame in plan.further_tables().items()},
               "out": None if out is None else str(out)}
 
     def show(console: Console) -> None:
@@ -116,6 +117,8 @@ def budget_answer(plan: BudgetPlan, out: Path | None) -> Answer:
         print_frame(console, plan.shadow_prices[["limit", "price", "unit", "meaning"]], title="shadow prices")
         if plan.frontier is not None:
             print_frame(console, plan.frontier, title="other budgets")
+        for name, frame in plan.further_tables().items():
+            print_frame(console, frame, title=name.replace("_", "-"))
         if out is not None:
             console.print(f"→ {out}", markup=False)
     return Answer(record, show, 0 if plan.is_proven else 4, warnings=plan.warnings)

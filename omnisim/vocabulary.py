@@ -298,5 +298,12 @@ PHRASES = {
     "At the end {name} is ahead by {value}": "期末{name}领先{value}",
     "profit ahead of {base}, mean": "相对{base}的累计利润（均值）",
     "spend of a period": "每期投放", "response of a period": "每期响应",
+    "What does each channel's money bring?": "各渠道的钱带来多少？",
+    "Points: simulated, with 95 % intervals; dot: the plan's mean spend; ring: today's":
+        "短横为模拟值及95 %区间；实心点：方案的日均投放；空心圈：当前",
+    "spend a day": "每日投放",
+    "effect on the objective over all days, before the money is paid": "全期对目标的影响（未扣投放）",
+    "In which channel does each channel's money come back?": "各渠道的钱在哪个渠道收回？",
+    "Share of the extra GMV, by the channel that takes the orders": "按成交渠道拆分的增量GMV占比",
 }
 """What plots and summaries say, English → Chinese."""

@@ -149,8 +149,6 @@ def test_limits_of_a_scenario_are_a_day_and_dated() -> None:
     assert days[2, 0] == 0 and days[2, 1] > 0
     with pytest.raises(om.ScenarioError, match=r"curves\.taobo = taobo — is no channel of this scenario"):
         brand(curves={"taobo": {"scale": 1.0, "half": 1.0}})
-    with pytest.raises(om.UsageError, match="curves — are missing"):
-        om.allocate(brand(curves={}))
 
 
 def test_the_length_of_a_period_changes_the_grain_and_not_the_plan() -> None:
@@ -200,4 +198,32 @@ def test_s_shaped_curves() -> None:
         return scale * spend ** shape / (half ** shape + spend ** shape)
     total = np.where(z >= 0, hill(5400, 1200, 3, x) + hill(9000, 3000, 2, y) + hill(4000, 800, 4, np.maximum(z, 0)), 0)
     assert plan.objective >= total.max() - 1e-9 and plan.gap <= 1e-3 and plan.bound >= total.max()
-    assert "S-shaped" in refusal(curves=curves, limits={"roi": 1.0})
+    assert om.allocate(curves=curves, budget=5000, periods=1, limits={"roi": 1.0}).is_proven
+    draws = pd.concat([curves.assign(draw=d, scale=curves["scale"] * (1 + d)) for d in range(2)])
+    assert "S-shaped (> 1), which cannot be planned together with draws" in refusal(curves=draws)
+
+
+def test_money_and_hours_both_have_their_price() -> None:
+    """Labour as a second resource: both prices are the slopes of the best response, by finite differences."""
+    limits = {"hours": 12.0, "channels": {"douyin": {"hours": 2.0}, "taobao": {"hours": 1.0}, "community":
+                                          {"hours": 4.0}}}
+
+    def plan(budget: float = 5000.0, hours: float = 12.0) -> om.BudgetPlan:
+        return om.allocate(curves=T3, budget=budget, periods=1, limits=limits | {"hours": hours}, gap=1e-10)
+
+    prices = plan().shadow_prices.set_index("limit")
+    money, hour = prices.loc["total_budget", "price"], prices.loc["hours.0", "price"]
+    assert money > 0.0 and hour > 0.0
+    assert money == pytest.approx((plan(5001.0).objective - plan(4999.0).objective) / 2, rel=1e-3)
+    assert hour == pytest.approx((plan(hours=12.01).objective - plan(hours=11.99).objective) / 0.02, rel=1e-3)
+    assert prices.loc["hours.0", "meaning"].startswith("one more hour of hours.0 returns")
+    assert prices.loc["total_budget", "meaning"].startswith("one more yuan of total budget returns")
+
+
+def test_relaxing_max_core_never_lowers_the_objective() -> None:
+    values = []
+    for most in (0, 1, 2, 3):
+        plan = om.allocate(curves=T3, budget=5000, periods=1, max_core=most, limits={"core_share": 0.34}, gap=1e-6)
+        values.append(plan.objective)
+        assert (plan.spend.sum(axis=1) > 0.34 * 5000 * (1 + 1e-6)).sum() <= most
+    assert (np.diff(values) >= -1e-6 * values[0]).all() and values[0] < values[3]

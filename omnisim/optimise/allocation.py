@@ -191,7 +191,7 @@ def _explain_unspent(plan: BudgetPlan) -> list[str]:
     binding = [limit.name for limit, price in zip(problem.limits, plan.solution.prices, strict=True)
                if limit.name != TOTAL and abs(price) > 0.0]
     if binding and float(gain[room].max()) > 1e-6 * float(np.abs(gain).max()):
-        return [f"{left}: {', '.join(binding[:4])} allow no more"]
+        return [f"{left}: {', '.join(binding[:4])} allow{'' if len(binding) > 1 else 's'} no more"]
     if float(problem.charge.max()) > 0.0:
         return [f"{left}: the next one would cost more than it brings"]
     return [f"{left}: it would bring nothing"]

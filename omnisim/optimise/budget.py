@@ -12,7 +12,6 @@ import numpy as np
 
 from omnisim.errors import Fault, UsageError
 from omnisim.optimise.choices import solve_choices
-from omnisim.optimise.curves import marginal_response
 from omnisim.optimise.draws import draw_values, weigh_slopes
 from omnisim.optimise.elastic import explain
 from omnisim.optimise.integers import fix_choices
@@ -21,7 +20,7 @@ from omnisim.optimise.programme import Programmed, solve_continuous
 from omnisim.optimise.risk import Risk, smooth_weights, solve_draws, worst_mean
 from omnisim.optimise.solver import Solver
 from omnisim.optimise.watchdog import WatchedSolver
-from omnisim.response import HILL, Floats, carry, respond
+from omnisim.response import POWER, Floats, carry, respond
 
 SEGMENTS, LARGE = 10, 40_000
 """Columns of a linear programme by cell, and how many take about half a second: beyond, a process of its own solves."""
@@ -65,25 +64,26 @@ class Solution:
     def outcomes(self, whole: Floats) -> Floats:
         """The objective of a spend on each draw."""
         assert self.risk is not None
-        values = np.asarray(draw_values(self.risk.draws, self.problem.worth, whole))
+        values = np.asarray(draw_values(self.risk.draws, self.problem.worth, self.problem.exposure(whole)))
         return values - float((self.problem.charge * whole).sum())
 
     def replies(self, whole: Floats) -> Floats:
         """Response of each channel and period to a spend; the mean over draws."""
         if self.risk is None:
             return self.problem.replies(whole)
-        draws = self.risk.draws
+        draws, bought = self.risk.draws, self.problem.exposure(whole)
         return np.asarray(sum(respond(draws.form, draws.scale[d], draws.half[d], draws.shape[d],
-                                      carry(whole, draws.carryover[d], draws.carry_in[d]))
+                                      carry(bought, draws.carryover[d], draws.carry_in[d]))
                               for d in range(len(draws.scale)))) / len(draws.scale)
 
     def marginals(self, whole: Floats) -> Floats:
         """Derivative of the objective to each spend (n, periods), later periods included."""
         problem = self.problem
         if self.risk is None:
-            return marginal_response(problem.weighted, whole) - problem.charge
+            return problem.marginals(whole)
         weights = smooth_weights(self.outcomes(whole), self.risk.share, self.risk.smoothing)[1]
-        return np.asarray(weigh_slopes(self.risk.draws, problem.worth, whole, weights)[0]) - problem.charge
+        rise = weigh_slopes(self.risk.draws, problem.worth, problem.exposure(whole), weights)[0]
+        return problem.per_spend(np.asarray(rise), whole) - problem.charge
 
     @property
     def gap(self) -> float:
@@ -117,14 +117,15 @@ def solve(problem: Problem, gap: float, deadline: float, currency: str = "CNY", 
     UsageError  for curves that this cannot answer
     """
     curves = problem.curves
-    is_s_shaped = bool(((curves.form == HILL)[:, None] & (curves.shape > 1.0)).any())
-    _check_together(problem, is_s_shaped, risk)
+    _check_together(problem, risk)
     if (curves.floor > curves.cap * (1.0 + 1e-12)).any() or \
             (problem.is_plain and float(curves.floor.sum()) > problem.budget * (1.0 + 1e-12)):
         raise explain(problem, currency)
-    if is_s_shaped:
+    if problem.is_s_shaped and problem.is_plain:
         return _solve_s_shaped(problem, gap, deadline, starts)
     normal, units = normalise(problem)
+    if problem.is_s_shaped:
+        return _solve_branching(problem, normal, units, gap, deadline, currency, starts)
     if risk is not None:
         found = solve_draws(normal, risk.scaled(units.money, units.reply), risk.share, gap, deadline)
         if found is None:
@@ -145,14 +146,12 @@ def solve(problem: Problem, gap: float, deadline: float, currency: str = "CNY", 
     return replace(_restore(chosen.plan, fixed, units), opened=chosen.is_open.astype(float), method="integer")
 
 
-def _check_together(problem: Problem, is_s_shaped: bool, risk: Risk | None) -> None:
+def _check_together(problem: Problem, risk: Risk | None) -> None:
     """Refuse what no method here can prove."""
-    has_replies = any(len(limit.reply) for limit in problem.limits)
-    if is_s_shaped and (risk is not None or not problem.is_plain):
-        other = "draws" if risk is not None else "limits beside the total budget, floors and caps"
+    if problem.is_s_shaped and risk is not None:
         raise UsageError(Fault("allocate", "shape", f"{problem.curves.shape.max():g}", "is S-shaped (> 1), which "
-                               f"cannot be planned together with {other}", "Use shapes up to 1, or drop the others."))
-    if risk is not None and (problem.has_integers or has_replies):
+                               "cannot be planned together with draws", "Use shapes up to 1, or drop the others."))
+    if risk is not None and (problem.has_integers or problem.has_replies):
         raise UsageError(Fault("allocate", "draw", f"{len(risk.draws.scale)} draws", "cannot be planned together with "
                                "opening costs, core channels, roi, cac, cash or stock", "Use one draw, or drop these."))
 
@@ -165,6 +164,22 @@ def _solve_s_shaped(problem: Problem, gap: float, deadline: float, starts: Seque
                              time_limit=max(0.1, deadline - time.monotonic()), starts=starts)
     return Solution(found.spend[:, :problem.plan_periods], found.objective, found.bound, np.array([found.price]),
                     problem, method="s-shaped")
+
+
+def _solve_branching(problem: Problem, normal: Problem, units: Units, gap: float, deadline: float, currency: str,
+                     starts: Sequence[Floats]) -> Solution:
+    """By branch and bound over ranges of stock."""
+    from omnisim.optimise.branching import solve_branching
+
+    found = solve_branching(normal, gap, deadline, [start / units.money for start in starts])
+    if found is None:
+        raise explain(problem, currency)
+    if found is False:
+        raise UsageError(Fault("allocate", "limits", "", "were kept by no plan that was found, nor shown to contradict "
+                               "each other", "Give it a longer time limit, or relax roi, cac, cash or stock."))
+    fixed = fix_choices(problem, found.is_open, found.is_core) if problem.has_integers else problem
+    opened = found.is_open.astype(float) if problem.has_integers else None
+    return replace(_restore(found.plan, fixed, units), opened=opened, method="s-shaped")
 
 
 def _restore(plan: Programmed, problem: Problem, units: Units) -> Solution:
@@ -191,11 +206,15 @@ def least_spend(problem: Problem, target: float, gap: float, deadline: float, cu
     Notes
     -----
     The best response V is concave in the budget, and the shadow price is its slope: Newton steps B + (target − V) / V'
-    rise to the least budget, and every one of them, with the bound in the place of V, is a bound from below.
+    rise to the least budget, and every one of them, with the bound in the place of V, is a bound from below. With
+    S-shaped curves V only rises: a budget whose bound misses the target is one from below, and the rest is halved.
     """
     budget, bound, low = problem.budget, 0.0, 0.0
     best: Solution | None = None
     high = math.inf
+    most = np.where(problem.curves.form[:, None] == POWER, math.inf, problem.curves.scale)
+    if float(most.sum()) < target:
+        raise _out_of_reach(target, float(most.sum()))
     for _ in range(TARGET_ROUNDS):
         found = solve(problem.with_budget(budget), 0.1 * gap, deadline, currency, risk)
         price = float(next(p for p, limit in zip(found.prices, found.problem.limits, strict=True)
@@ -207,11 +226,15 @@ def least_spend(problem: Problem, target: float, gap: float, deadline: float, cu
             high = min(high, budget)
         else:
             low = max(low, budget)
-        if price > 0.0:
+        if problem.is_s_shaped:
+            bound = max(bound, budget if found.bound < target else 0.0)
+            price = 0.0 if math.isfinite(high) else price
+            if found.bound < target and spent < budget * (1.0 - 1e-6):
+                raise _out_of_reach(target, found.bound)
+        elif price > 0.0:
             bound = max(bound, budget + (target - found.bound) / price)
         elif found.bound < target:
-            raise UsageError(Fault("allocate", "target", f"{target:g}", f"is beyond reach: all money in the world "
-                                   f"brings {found.objective:,.6g} at most", "Lower the target, or relax the caps."))
+            raise _out_of_reach(target, found.objective)
         if best is not None and float(best.spend.sum()) - bound <= gap * float(best.spend.sum()):
             break
         step = budget + (target * (1.0 + 1e-13) - found.objective) / price if price > 0.0 else 2.0 * budget
@@ -225,3 +248,8 @@ def least_spend(problem: Problem, target: float, gap: float, deadline: float, cu
     if best is None:
         raise UsageError(Fault("allocate", "target", f"{target:g}", "was not reached", "Lower the target."))
     return replace(best, objective=float(best.spend.sum()), bound=min(bound, float(best.spend.sum())))
+
+
+def _out_of_reach(target: float, most: float) -> UsageError:
+    return UsageError(Fault("allocate", "target", f"{target:g}", "is beyond reach: all money in the world brings "
+                            f"{most:,.6g} at most", "Lower the target, or relax the caps."))

@@ -190,6 +190,7 @@ class BudgetPlan:
         texts = {"plan.csv": _csv(self.table), "shadow_prices.csv": _csv(self.shadow_prices)}
         if self.frontier is not None:
             texts["frontier.csv"] = _csv(self.frontier)
+        texts |= {f"{name}.csv": _csv(frame) for name, frame in self.further_tables().items()}
         files = ["plan.yaml", *texts]
         storage.claim_directory(path, KIND)
         storage.open_manifest(path, KIND, files)
@@ -212,6 +213,10 @@ class BudgetPlan:
 
     def _is_better(self, one: float, other: float) -> bool:
         return one < other if self.objective_name == "spend" else one > other
+
+    def further_tables(self) -> dict[str, pd.DataFrame]:
+        """What a plan knows beyond itself, by name: nothing for one on given curves."""
+        return {}
 
     def lines(self) -> list[str]:
         """The answer in a few sentences."""

@@ -10,6 +10,7 @@ import numpy as np
 from omnisim.optimise.chains import best_spend
 from omnisim.optimise.curves import CurveArrays
 from omnisim.optimise.integers import Bools, fix_choices, opening_weight, solve_tangents
+from omnisim.optimise.pieces import CLOSELY, place_marks
 from omnisim.optimise.problem import TOTAL, Problem
 from omnisim.optimise.programme import Programmed, first_grid, price_limits_in, refine, solve_continuous
 from omnisim.optimise.solver import Solver, Solves
@@ -57,21 +58,21 @@ def solve_choices(problem: Problem, gap: float, deadline: float, solver: Solves)
     search.bound = min(search.bound, bound)
     search.try_near(is_open, relaxed.spend)
     points = int(np.clip(FINE // problem.worth.size, 12, 40))  # other choices lead to stocks far from the first ones
-    grid = first_grid(problem, np.geomspace(0.2, 6.0, points))
+    grid, marks = first_grid(problem, np.geomspace(0.2, 6.0, points)), place_marks(problem, around=CLOSELY)
     for _ in range(ROUNDS):
         if search.is_done:
             break
-        answer, spend, is_open, is_core = solve_tangents(problem, grid, 0.3 * gap, deadline, solver)
+        answer, spend, is_open, is_core = solve_tangents(problem, grid, marks, 0.3 * gap, deadline, solver)
         if answer.status == "infeasible":
             return None
         search.bound = min(search.bound, answer.bound)
         if not len(answer.values):
             break
         found = search.attempt(is_open, is_core)
-        lasting = problem.curves.carryover, problem.curves.carry_in
-        planned = np.asarray(carry(found.spend if found else spend, *lasting))
-        near = refine(problem, planned, np.asarray(carry(spend, *lasting)), 0.1)
+        near = refine(problem, problem.stocks(found.spend if found else spend), problem.stocks(spend), 0.1)
         grid = np.sort(np.concatenate([grid, near[:, :, 1:-1]], axis=2), axis=2)  # what was learnt of other choices
+        for one in (spend, *([found.spend] if found else [])):
+            marks = np.sort(np.concatenate([marks, place_marks(problem, one, 0.03, CLOSELY[:0])], axis=2), axis=2)
     if search.best is None:
         return None
     plan = replace(search.best.plan, bound=max(search.bound, search.best.plan.objective))

@@ -28,6 +28,7 @@ RULES = {
     "floor": Rule(least=0.0, unit="currency"),
     "cap": Rule(least=0.0, unit="currency"),
     "carry_in": Rule(least=0.0, unit="currency"),
+    "doubling": Rule(least=0.0, above=True, unit="currency", endless=True),
     "draw": Rule(whole=True, least=0),
     **{worth: Rule(least=0.0, unit="per response") for worth in WORTHS},
 }
@@ -45,6 +46,8 @@ class CurveTable:
     worths : column -> (n,) float  of one unit of response, for those columns that the table has
     places : tuple of str  where each channel's first row stands
     period_days : int [day]  days of a period; 1 where periods are all that is known
+    doubling : (n, periods) float [currency], or None  spend at which the next exposure costs twice the first, infinite
+        where its price does not rise; None where it rises nowhere
     """
 
     channels: tuple[str, ...]
@@ -52,6 +55,7 @@ class CurveTable:
     worths: Mapping[str, Floats]
     places: tuple[str, ...]
     period_days: int = 1
+    doubling: Floats | None = None
 
     @property
     def curves(self) -> CurveArrays:
@@ -74,8 +78,8 @@ def read_curves(records: Records, periods: int | None, name: str = "curves") -> 
 
     Parameters
     ----------
-    records : rows with channel, form, scale, half, shape, carryover and optionally period, floor, cap, carry_in, draw,
-        margin, equity, awareness, loyalty
+    records : rows with channel, form, scale, half, shape, carryover and optionally period, floor, cap, carry_in,
+        doubling, draw, margin, equity, awareness, loyalty
     periods : int  periods of the plan; those that the table counts, or one, unless given
 
     Raises
@@ -97,7 +101,9 @@ def read_curves(records: Records, periods: int | None, name: str = "curves") -> 
     worths = {worth: np.array([first[channel].worths[worth] for channel in channels])
               for worth in WORTHS if worth in reading.columns}
     places = tuple(first[channel].record.place for channel in channels)
-    return CurveTable(channels, tuple(_arrays(placed[draw]) for draw in draws), worths, places)
+    doubling = np.array([[row.doubling for row in line] for line in placed[draws[0]]])
+    return CurveTable(channels, tuple(_arrays(placed[draw]) for draw in draws), worths, places,
+                      doubling=doubling if np.isfinite(doubling).any() else None)
 
 
 @dataclass(frozen=True)
@@ -113,6 +119,7 @@ class _Row:
     floor: float
     cap: float
     carry_in: float
+    doubling: float
     draw: int
     worths: Mapping[str, float]
 
@@ -137,11 +144,12 @@ def _read_row(reading: Reading, record: Record) -> _Row | None:
     if floor > cap:
         reading.fault(record, "floor", floor, f"must be at most the cap, {cap:g}", "Lower it, or raise the cap.")
     carry_in, draw = reading.number(record, "carry_in", 0.0), reading.number(record, "draw", 0.0)
+    doubling = reading.number(record, "doubling", math.inf)
     worths = {worth: reading.number(record, worth) for worth in WORTHS if worth in reading.columns}
     if len(reading.faults) > before or not channel or form < 0:
         return None
     return _Row(record, channel, form, scale, half, shape, carryover, None if period < 0 else int(period), floor, cap,
-                carry_in, int(draw), worths)
+                carry_in, doubling, int(draw), worths)
 
 
 def _first_rows(rows: list[_Row]) -> dict[str, _Row]:
@@ -178,6 +186,12 @@ def _place(reading: Reading, rows: list[_Row], channels: tuple[str, ...], period
                           "Make them agree.")
     for draw in draws:
         for channel in channels:
+            for period in range(periods):
+                one = found.get((draw, channel, period))
+                if one and one.doubling != found.get((draws[0], channel, period), one).doubling:
+                    reading.fault(one.record, "doubling", one.doubling, "must be the same in all draws of "
+                                  f"{channel}", "Make them agree.")
+                    break
             lacking = [period for period in range(periods) if (draw, channel, period) not in found]
             if lacking:
                 which = f"draw {draw}, " if len(draws) > 1 else ""

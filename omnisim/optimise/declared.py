@@ -9,7 +9,7 @@ import numpy as np
 from omnisim.errors import Fault, UsageError
 from omnisim.optimise.curve_table import NO_CAP, WORTHS, CurveTable
 from omnisim.optimise.curves import CurveArrays
-from omnisim.response import EXPONENTIAL, FORMS, Floats, per_day, per_period
+from omnisim.response import EXPONENTIAL, FORMS, Floats, expose, per_day, per_period
 from omnisim.scenario.model import Scenario
 
 WEEK = 7
@@ -62,7 +62,8 @@ def declared_curves(scenario: Scenario, days: Floats) -> CurveTable:
     -----
     A scenario speaks of a spend that is the same every day. Spent at s a day, periods of D days carry a stock of
     s D / (1 − θ^D), θ a day; so `half` is taken to that stock and `scale` to D days, and the same steady spend brings
-    the same whatever the period. The pressure on the first day is what today's spend has left.
+    the same whatever the period. The pressure on the first day is what today's spend has left. A rising price of
+    exposure looks at the spend of a day.
     """
     if not scenario.curves:
         raise UsageError(Fault("allocate", "curves", "", "are missing",
@@ -75,6 +76,8 @@ def declared_curves(scenario: Scenario, days: Floats) -> CurveTable:
     budgets = np.array([scenario.channels[name].budget for name in channels])
     faded = lasting ** (scenario.horizon.warm_up / length)
     n, periods = len(channels), len(days)
+    doubling = np.array([math.inf if curve.doubling is None else curve.doubling for curve in curves])
+    budgets = expose(budgets, doubling)
 
     def spread(field: str) -> Floats:
         return np.repeat(np.array([[float(getattr(curve, field))] for curve in curves]), periods, axis=1)
@@ -86,7 +89,8 @@ def declared_curves(scenario: Scenario, days: Floats) -> CurveTable:
         np.zeros((n, periods)), np.full((n, periods), NO_CAP))
     worths = {worth: np.array([_worth(scenario, name, worth) for name in channels]) for worth in WORTHS
               if worth == "margin" or all(getattr(curve, worth) is not None for curve in curves)}
-    return CurveTable(channels, (arrays,), worths, tuple(f"curves.{name}" for name in channels), int(length))
+    return CurveTable(channels, (arrays,), worths, tuple(f"curves.{name}" for name in channels), int(length),
+                      doubling[:, None] * days if np.isfinite(doubling).any() else None)
 
 
 def _worth(scenario: Scenario, name: str, worth: str) -> float:

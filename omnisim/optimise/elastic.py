@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from omnisim.errors import Fault, InfeasibleError
+from omnisim.optimise.pieces import chords, envelope
 from omnisim.optimise.problem import TOTAL, Ints, Limit, Problem, normalise, row_scale
-from omnisim.optimise.programme import assemble, chords
+from omnisim.optimise.programme import assemble
 from omnisim.optimise.solver import Solver
-from omnisim.response import carry
 
 SLACK = 1e-7
 """Breach of a normalised limit that counts as one."""
@@ -63,9 +63,9 @@ def find_conflict(problem: Problem) -> list[Conflict]:
     """
     relaxed, asked, scales = _relax(problem)
     curves = relaxed.curves
-    least, most = (np.asarray(carry(bound, curves.carryover, curves.carry_in)) for bound in (curves.floor, curves.cap))
+    least, most = (relaxed.stocks(bound) for bound in (curves.floor, curves.cap))
     grid = least[:, :, None] + (most - least)[:, :, None] * GRID
-    frame, at = assemble(relaxed, chords(relaxed, grid))
+    frame, at = assemble(relaxed, chords(relaxed, grid, envelope(relaxed, least, most)))
     senses = np.array([{"<=": -1, "==": 0, ">=": 1}[limit.sense] for limit in relaxed.limits])
     cost = -np.ones(len(senses))
     up = frame.add_columns(cost, 0.0, np.where(senses >= 0, math.inf, 0.0))

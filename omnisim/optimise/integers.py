@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from omnisim.optimise.pieces import buy, stock_range, tangents
 from omnisim.optimise.problem import Limit, Problem
-from omnisim.optimise.programme import assemble, stock_range, tangents
+from omnisim.optimise.programme import assemble
 from omnisim.optimise.solver import Answer, Solves
 from omnisim.response import Floats, respond
 
@@ -26,18 +27,19 @@ def opening_weight(problem: Problem) -> float:
     return float(problem.charge[0, 0])
 
 
-def solve_tangents(problem: Problem, grid: Floats, gap: float, deadline: float, solver: Solves
-                    ) -> tuple[Answer, Floats, Bools, Bools]:
+def solve_tangents(problem: Problem, grid: Floats, marks: Floats, gap: float, deadline: float, solver: Solves
+                   ) -> tuple[Answer, Floats, Bools, Bools]:
     """The mixed-integer programme over tangents, whose bound holds for every plan: answer, spend, open, core channels.
 
     Tangents bring more than nothing at the least stock where a curve starts upright. A closed channel must not be given
-    that, so it hangs on the channel's being open.
+    that, so it hangs on the channel's being open. Where the price of exposure rises, it has tangents at `marks`.
     """
     pieces = tangents(problem, grid)
     costly = np.flatnonzero(problem.opening_cost > 0.0)
     true_base = pieces.base.copy()
     true_base[costly] = _least_replies(problem)[costly]
-    frame, at = assemble(problem, replace(pieces, base=true_base))
+    bought = None if problem.doubling is None else buy(problem, marks, above=True)
+    frame, at = assemble(problem, replace(pieces, base=true_base), bought)
     n, planned = problem.shape[0], problem.plan_periods
     most = np.minimum(problem.curves.cap.sum(axis=1), problem.budget)
     can_close = (problem.opening_cost > 0.0) & (problem.curves.floor.sum(axis=1) == 0.0)

@@ -81,8 +81,11 @@ def prepare(table: CurveTable, request: Request, draw: int = 0) -> Problem:
     worth, charge = _worths(table, request, periods + tail)
     charge[:, periods:] = 0.0
     cap = np.where(np.isfinite(bounds.cap), bounds.cap, request.budget)
+    doubling = table.doubling
+    if doubling is not None and tail:
+        doubling = np.concatenate([doubling, np.repeat(doubling[:, -1:], tail, axis=1)], axis=1)
     return Problem(table.channels, _longer(curves, bounds.floor, cap, tail), worth, charge, bounds.floor_names,
-                   bounds.cap_names, tuple(limits), opening, core, periods)
+                   bounds.cap_names, tuple(limits), opening, core, periods, doubling)
 
 
 def _terms(table: CurveTable, request: Request) -> Terms:

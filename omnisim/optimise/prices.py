@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from omnisim.optimise.budget import Solution
+from omnisim.optimise.pieces import buy, chords, place_marks
 from omnisim.optimise.problem import TOTAL, Limit, normalise, row_scale
-from omnisim.optimise.programme import assemble, chords
+from omnisim.optimise.programme import assemble
 from omnisim.optimise.solver import Solver
 
 NUDGE = 1e-3
@@ -97,7 +98,9 @@ def _sides_of_limits(solution: Solution) -> dict[int, tuple[float, float]]:
     grid = solution.grid
     if grid is None:
         return {}
-    frame, at = assemble(normal, chords(normal, grid))
+    bought = None if normal.doubling is None else buy(
+        normal, place_marks(normal, solution.whole / units.money, 1e-3))
+    frame, at = assemble(normal, chords(normal, grid), bought)
     model, solver = frame.model(), Solver()
     solver.solve(model)
     found: dict[int, tuple[float, float]] = {}

@@ -8,8 +8,8 @@ from typing import Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from omnisim.optimise.curves import CurveArrays
-from omnisim.response import Floats, carry, respond
+from omnisim.optimise.curves import CurveArrays, marginal_response
+from omnisim.response import HILL, Floats, carry, dearness, expose, respond
 
 Ints: TypeAlias = NDArray[np.int64]
 Names: TypeAlias = NDArray[np.object_]
@@ -72,6 +72,8 @@ class Problem:
     opening_cost : (n,) float [currency]  paid once where a channel is used
     core : Core or None
     plan_periods : int  periods that are planned; the ones after them only let pressure fade (their caps are 0)
+    doubling : (n, periods) float [currency], or None  spend at which exposure costs twice what the first costs;
+        None where the price does not rise
     """
 
     channels: tuple[str, ...]
@@ -84,6 +86,7 @@ class Problem:
     opening_cost: Floats
     core: Core | None
     plan_periods: int
+    doubling: Floats | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -104,18 +107,44 @@ class Problem:
     @property
     def is_plain(self) -> bool:
         """Whether the total budget is the only limit beside bounds."""
-        return len(self.limits) == 1 and self.limits[0].sense == "<=" and not self.has_integers
+        return (len(self.limits) == 1 and self.limits[0].sense == "<=" and not self.has_integers
+                and self.doubling is None)
+
+    @property
+    def is_s_shaped(self) -> bool:
+        """Whether a curve is not concave: a hill curve with shape > 1."""
+        return bool(((self.curves.form == HILL)[:, None] & (self.curves.shape > 1.0)).any())
+
+    @property
+    def has_replies(self) -> bool:
+        """Whether a limit looks at responses."""
+        return any(len(limit.reply) for limit in self.limits)
 
     @property
     def weighted(self) -> CurveArrays:
         """The curves in units of the objective."""
         return self.curves._replace(scale=self.curves.scale * self.worth)
 
+    def exposure(self, spend: Floats) -> Floats:
+        """What a spend (n, periods) buys, at the price of the first exposure."""
+        return spend if self.doubling is None else expose(spend, self.doubling)
+
+    def stocks(self, spend: Floats) -> Floats:
+        """Stocks of pressure (n, periods) that a spend leads to."""
+        return np.asarray(carry(self.exposure(spend), self.curves.carryover, self.curves.carry_in))
+
     def replies(self, spend: Floats) -> Floats:
         """Response of each channel and period (n, periods) to a spend."""
         curves = self.curves
-        stock = carry(spend, curves.carryover, curves.carry_in)
-        return np.asarray(respond(curves.form, curves.scale, curves.half, curves.shape, stock))
+        return np.asarray(respond(curves.form, curves.scale, curves.half, curves.shape, self.stocks(spend)))
+
+    def per_spend(self, marginal: Floats, spend: Floats) -> Floats:
+        """A derivative to exposure (n, periods) as one to spend."""
+        return marginal if self.doubling is None else marginal / dearness(spend, self.doubling)
+
+    def marginals(self, spend: Floats) -> Floats:
+        """Derivative of the objective to each spend (n, periods), later periods included."""
+        return self.per_spend(marginal_response(self.weighted, self.exposure(spend)), spend) - self.charge
 
     def value(self, spend: Floats) -> float:
         """The objective of a spend (n, periods), without opening costs."""
@@ -156,6 +185,7 @@ def normalise(problem: Problem) -> tuple[Problem, Units]:
     units = Units(money, reply, value)
     core = problem.core and replace(problem.core, spend=problem.core.spend / money)
     return replace(problem, curves=scaled, worth=problem.worth * (reply / value),
+                   doubling=None if problem.doubling is None else problem.doubling / money,
                    charge=problem.charge * (money / value), opening_cost=problem.opening_cost / money, core=core,
                    limits=tuple(_normalise_limit(limit, units) for limit in problem.limits)), units
 

@@ -16,27 +16,17 @@ import numpy as np
 from omnisim.optimise.assembly import Assembly
 from omnisim.optimise.chains import allocate_budget, best_spend
 from omnisim.optimise.curves import CurveArrays
+from omnisim.optimise.pieces import Segments, buy, chords, place_marks, stock_range
 from omnisim.optimise.problem import Ints, Problem
 from omnisim.optimise.solver import Answer, Solves
-from omnisim.response import Floats, carry, respond, slopes
+from omnisim.response import Floats, carry, expose
 
 FIRST_GRID = np.array([0.25, 0.6, 0.85, 1.0, 1.2, 1.7, 4.0])
 """Grid points around the stocks that the budget alone would lead to."""
 SPREAD = np.array([-5.0, -1.0, -0.2, 0.2, 1.0, 5.0])
 """Places of grid points around a plan's stocks, in reaches."""
-NARROW = 1e-13
-"""Pieces narrower than this, of a budget of 1, bring nothing."""
 ROUNDS = 40
 """Refinements of the grid; about five are used."""
-
-
-@dataclass(frozen=True)
-class Segments:
-    """Curves as straight pieces: response `base` (n, periods) at the least stock, then widths and slopes (…, k)."""
-
-    base: Floats
-    widths: Floats
-    slopes: Floats
 
 
 @dataclass(frozen=True)
@@ -49,64 +39,44 @@ class Layout:
     served: Ints | None
     """rows of the response served"""
     limits: Ints
+    chain: Ints
+    """rows of the stock; their price is that of exposure"""
 
 
-def stock_range(problem: Problem) -> tuple[Floats, Floats]:
-    """Least and most stock of each channel and period within bounds and budget."""
-    curves = problem.curves
-    least = np.asarray(carry(curves.floor, curves.carryover, curves.carry_in))
-    faded = np.asarray(carry(np.zeros_like(curves.floor), curves.carryover, curves.carry_in))
-    most = np.asarray(carry(curves.cap, curves.carryover, curves.carry_in))
-    return least, np.maximum(least, np.minimum(most, faded + max(problem.budget, float(curves.floor.sum()))))
-
-
-def chords(problem: Problem, grid: Floats) -> Segments:
-    """Chords between grid stocks (n, periods, k), ascending: at most the true response, and equal at the grid."""
-    curves = problem.curves
-    replies = np.stack([respond(curves.form, curves.scale, curves.half, curves.shape,
-                                np.ascontiguousarray(grid[:, :, k])) for k in range(grid.shape[2])], axis=2)
-    widths = np.diff(grid, axis=2)
-    steep = np.divide(np.diff(replies, axis=2), widths, out=np.zeros_like(widths), where=widths > NARROW)
-    return Segments(replies[:, :, 0], widths, steep)
-
-
-def tangents(problem: Problem, grid: Floats) -> Segments:
-    """Tangents at grid stocks, each up to where it meets the next: at least the true response.
-
-    Where a curve starts upright, the first tangent that is not goes on to the left.
-    """
-    curves = problem.curves
-    at = [np.ascontiguousarray(grid[:, :, k]) for k in range(grid.shape[2])]
-    values = np.stack([respond(curves.form, curves.scale, curves.half, curves.shape, one) for one in at], axis=2)
-    steep = np.stack([slopes(curves.form, curves.scale, curves.half, curves.shape, one) for one in at], axis=2)
-    upright = ~np.isfinite(steep)
-    points = grid.copy()
-    for k in range(grid.shape[2] - 2, -1, -1):  # a point without a tangent repeats the next one
-        for array in (values, steep, points):
-            array[:, :, k] = np.where(upright[:, :, k], array[:, :, k + 1], array[:, :, k])
-    fall = steep[:, :, :-1] - steep[:, :, 1:]
-    rise = np.diff(values, axis=2) - steep[:, :, 1:] * np.diff(points, axis=2)
-    meet = points[:, :, :-1] + np.divide(rise, fall, out=np.zeros_like(rise), where=fall > 1e-14 * steep[:, :, :-1])
-    meet = np.clip(meet, points[:, :, :-1], points[:, :, 1:])
-    ends = np.concatenate([at[0][:, :, None], meet, at[-1][:, :, None]], axis=2)
-    base = values[:, :, 0] - steep[:, :, 0] * (points[:, :, 0] - at[0])
-    return Segments(base, np.diff(np.maximum.accumulate(ends, axis=2), axis=2), steep)
-
-
-def assemble(problem: Problem, pieces: Segments) -> tuple[Assembly, Layout]:
+def assemble(problem: Problem, pieces: Segments, bought: Segments | None = None) -> tuple[Assembly, Layout]:
     """The programme on straight pieces; the caller may add to it.
 
     Variables: spend x, segments δ, and the response served r where limits look at responses. Rows of the chain:
     Σ δ(t) − θ Σ δ(t−1) − x(t) = −floor(t), as stocks start at what the floors leave; then r ≤ base + Σ slope · δ.
+    Where the price of exposure rises, its pieces stand for x in the chain.
+
+    Parameters
+    ----------
+    bought : Segments, or None  exposure as pieces of spend; chords all over if not given
     """
-    has_replies = any(len(limit.reply) for limit in problem.limits)
+    has_replies = problem.has_replies
     frame, widths = Assembly(), pieces.widths
     spend = frame.add_columns(-problem.charge, problem.curves.floor, problem.curves.cap)
     worth = np.zeros_like(widths) if has_replies else pieces.slopes * problem.worth[:, :, None]
     segment = frame.add_columns(worth, 0.0, widths)
-    chain = frame.add_rows(-problem.curves.floor, -problem.curves.floor)
+    given = -problem.curves.floor
+    if pieces.start is not None:
+        given = -pieces.start
+        given[:, 1:] += problem.curves.carryover[:, None] * pieces.start[:, :-1]
+        given[:, 0] += problem.curves.carryover * problem.curves.carry_in
+    if problem.doubling is None:
+        chain = frame.add_rows(given, given)
+        frame.add_entries(chain, spend, -1.0)
+    else:
+        bought = bought or buy(problem, place_marks(problem))
+        given = given + (bought.base if pieces.start is not None else problem.curves.floor)
+        chain = frame.add_rows(given, given)
+        part = frame.add_columns(np.zeros_like(bought.widths), 0.0, bought.widths)
+        whole = frame.add_rows(-problem.curves.floor, -problem.curves.floor)
+        frame.add_entries(whole, spend, -1.0)
+        frame.add_entries(whole[:, :, None], part, 1.0)
+        frame.add_entries(chain[:, :, None], part, -bought.slopes)
     frame.add_entries(chain[:, :, None], segment, 1.0)
-    frame.add_entries(chain, spend, -1.0)
     frame.add_entries(chain[:, 1:, None], segment[:, :-1], -problem.curves.carryover[:, None, None])
     replies = served = None
     if has_replies:
@@ -121,7 +91,7 @@ def assemble(problem: Problem, pieces: Segments) -> tuple[Assembly, Layout]:
         frame.add_entries(row, spend[:, :problem.plan_periods].ravel()[limit.cells], limit.spend)
         if replies is not None:
             frame.add_entries(row, replies[:, :problem.plan_periods].ravel()[limit.reply_cells], limit.reply)
-    return frame, Layout(spend, segment, replies, served, np.array(places, np.int64))
+    return frame, Layout(spend, segment, replies, served, np.array(places, np.int64), chain)
 
 
 def price_limits_in(problem: Problem, prices: Floats) -> tuple[CurveArrays, Floats, float]:
@@ -137,10 +107,39 @@ def price_limits_in(problem: Problem, prices: Floats) -> tuple[CurveArrays, Floa
     return problem.curves._replace(scale=problem.curves.scale * np.maximum(worth, 0.0)), charge, bound
 
 
-def lagrange_bound(problem: Problem, prices: Floats, spend: Floats) -> float:
-    """What no plan can exceed, by the prices of the limits; `spend` is filled with the plan they lead to."""
+def lagrange_bound(problem: Problem, prices: Floats, worths: Floats, spend: Floats, exposure: Floats) -> float:
+    """What no plan can exceed, by the prices of the limits.
+
+    Parameters
+    ----------
+    prices : (limits,) float
+    worths : (n, periods) float  of one more exposure, which only matter where its price rises
+    spend, exposure : (n, periods) float  filled with what these prices lead to
+    """
     curves, charge, bound = price_limits_in(problem, prices)
-    return bound + float(best_spend(curves, charge, curves.floor, curves.cap, spend))
+    if problem.doubling is None:
+        bound += float(best_spend(curves, charge, curves.floor, curves.cap, spend))
+        exposure[:] = spend
+        return bound
+    surplus, spend[:] = trade(problem, charge, worths)
+    low, high = expose(curves.floor, problem.doubling), expose(curves.cap, problem.doubling)
+    return bound + surplus + float(best_spend(curves, worths, low, high, exposure))
+
+
+def trade(problem: Problem, charge: Floats, worths: Floats) -> tuple[float, Floats]:
+    """The most that buying exposure and selling it at `worths` a unit earns, and the spend (n, periods) that does.
+
+    Exposure e(x) has the slope 1 / √(1 + 3 x / doubling), which falls to charge / worth.
+    """
+    assert problem.doubling is not None
+    floor, cap = problem.curves.floor, problem.curves.cap
+    ratio = np.divide(worths, charge, out=np.full_like(worths, np.inf), where=charge > 0.0)
+    even = np.isinf(problem.doubling)
+    wanted = np.where(ratio > 1.0, np.where(even, np.inf, np.where(even, 1.0, problem.doubling) / 3.0
+                                            * (np.minimum(ratio, 1e100) ** 2 - 1.0)), 0.0)
+    wanted = np.where((worths <= 0.0) & (charge > 0.0), 0.0, wanted)
+    spend = np.clip(wanted, floor, cap)
+    return float((worths * expose(spend, problem.doubling) - charge * spend).sum()), spend
 
 
 def served_value(problem: Problem, spend: Floats, answer: Answer, at: Layout) -> float:
@@ -170,7 +169,7 @@ def first_grid(problem: Problem, around: Floats = FIRST_GRID) -> Floats:
     curves = problem.curves
     least, most = stock_range(problem)
     spend = allocate_budget(problem.weighted, problem.charge, problem.budget, curves.floor, curves.cap, 1e-4, 1.0)[0]
-    stock = np.asarray(carry(spend, curves.carryover, curves.carry_in))
+    stock = problem.stocks(spend)
     stock = np.where(stock > 1e-12, stock, 0.1 * most / sum(problem.shape))
     return _sorted(least, most, stock[:, :, None] * around)
 
@@ -210,10 +209,11 @@ def solve_programme(problem: Problem, gap: float, deadline: float, solver: Solve
     grid = first_grid(problem) if grid is None else grid
     best: tuple[float, Floats] | None = None
     bound, prices, reach = math.inf, np.zeros(len(problem.limits)), np.full(problem.shape, 0.5)
-    proposal, before = np.empty(problem.shape), np.median(grid, axis=2)
+    proposal, exposure, before = np.empty(problem.shape), np.empty(problem.shape), np.median(grid, axis=2)
+    marks = None if problem.doubling is None else place_marks(problem)
     rounds = 0
     for rounds in range(1, ROUNDS + 1):
-        frame, at = assemble(problem, chords(problem, grid))
+        frame, at = assemble(problem, chords(problem, grid), None if marks is None else buy(problem, marks))
         answer = solver.solve(frame.model(), deadline=deadline, presolve=rounds == 1)
         if answer.status == "infeasible":
             return None
@@ -224,14 +224,17 @@ def solve_programme(problem: Problem, gap: float, deadline: float, solver: Solve
         if best is None or objective > best[0]:
             best = objective, spend
         duals = answer.duals[at.limits]
-        found = lagrange_bound(problem, duals, proposal)
+        found = lagrange_bound(problem, duals, np.ascontiguousarray(answer.duals[at.chain]), proposal, exposure)
         if found < bound:
             bound, prices = found, duals
         if bound - best[0] <= gap * abs(bound) or time.monotonic() > deadline:
             break
-        stock = np.asarray(carry(spend, curves.carryover, curves.carry_in))
+        stock = problem.stocks(spend)
         reach = adapt(reach, before, stock)
-        grid = refine(problem, stock, np.asarray(carry(proposal, curves.carryover, curves.carry_in)), reach)
+        grid = refine(problem, stock, np.asarray(carry(exposure, curves.carryover, curves.carry_in)), reach)
+        if marks is not None:
+            marks = np.sort(np.concatenate([place_marks(problem, spend, 3.0 * float(reach.mean())),
+                                            np.clip(proposal, 0.0, problem.budget)[:, :, None]], axis=2), axis=2)
         before = stock
     if best is None:
         return None

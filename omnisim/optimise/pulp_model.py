@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from omnisim.optimise.budget import Solution
+from omnisim.optimise.pieces import buy, chords, place_marks, stock_range, touch
 from omnisim.optimise.problem import normalise
-from omnisim.optimise.programme import chords, first_grid, refine
-from omnisim.response import carry
+from omnisim.optimise.programme import first_grid, refine
 
 if TYPE_CHECKING:
     import pulp
@@ -29,9 +29,12 @@ def to_pulp(solution: Solution) -> pulp.LpProblem:
 
     problem, units = normalise(solution.problem)
     (n, periods), planned, curves = problem.shape, problem.plan_periods, problem.curves
-    stock = np.asarray(carry(solution.whole / units.money, curves.carryover, curves.carry_in))
+    whole = solution.whole / units.money
+    stock = problem.stocks(whole)
     grid = refine(problem, stock, stock, CLOSE)
-    pieces = chords(problem, np.sort(np.concatenate([first_grid(problem), grid], axis=2), axis=2))
+    lines = touch(problem, stock, stock_range(problem)[1]) if problem.is_s_shaped else None
+    pieces = chords(problem, np.sort(np.concatenate([first_grid(problem), grid], axis=2), axis=2), lines)
+    bought = None if problem.doubling is None else buy(problem, place_marks(problem, whole, CLOSE))
     model = pulp.LpProblem("budget", pulp.LpMaximize)
     names = [_word(name) for name in problem.channels]
     spend = [[model.add_variable(f"spend_{names[c]}_{t}", float(curves.floor[c, t]), float(curves.cap[c, t]))
@@ -41,14 +44,21 @@ def to_pulp(solution: Solution) -> pulp.LpProblem:
     costs = [(spend[c][t], -float(problem.charge[c, t])) for c in range(n) for t in range(periods)
              if problem.charge[c, t]]
     model += pulp.LpAffineExpression([*worth, *costs]), "objective"
-    least = np.asarray(carry(curves.floor, curves.carryover, curves.carry_in))
+    least = problem.stocks(curves.floor)
     for c in range(n):
         before: pulp.LpVariable | float = float(curves.carry_in[c])
         for t in range(periods):
             stocked = model.add_variable(f"stock_{names[c]}_{t}", 0.0)
             parts = [model.add_variable(f"segment_{names[c]}_{t}_{k}", 0.0, float(width))
                      for k, width in enumerate(pieces.widths[c, t])]
-            model += stocked == spend[c][t] + float(curves.carryover[c]) * before, f"carry_{names[c]}_{t}"
+            buys: pulp.LpVariable | pulp.LpAffineExpression = spend[c][t]
+            if bought is not None:
+                slices = [model.add_variable(f"bought_{names[c]}_{t}_{k}", 0.0, float(width))
+                          for k, width in enumerate(bought.widths[c, t])]
+                model += spend[c][t] == float(curves.floor[c, t]) + pulp.lpSum(slices), f"spent_{names[c]}_{t}"
+                buys = pulp.LpAffineExpression(list(zip(slices, map(float, bought.slopes[c, t]), strict=True)),
+                                               float(bought.base[c, t]))
+            model += stocked == buys + float(curves.carryover[c]) * before, f"carry_{names[c]}_{t}"
             model += stocked == float(least[c, t]) + pulp.lpSum(parts), f"cut_{names[c]}_{t}"
             rise = pulp.LpAffineExpression(list(zip(parts, map(float, pieces.slopes[c, t]), strict=True)))
             model += served[c][t] <= float(pieces.base[c, t]) + rise, f"curve_{names[c]}_{t}"

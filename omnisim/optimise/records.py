@@ -29,6 +29,8 @@ class Rule(NamedTuple):
     above: bool = False
     """Whether `least` itself is refused."""
     unit: str = ""
+    endless: bool = False
+    """Whether infinity is a value: what it limits never comes."""
 
 
 @dataclass(frozen=True)
@@ -160,13 +162,13 @@ class Reading:
             if column in self.columns or not rule.required:
                 self.fault(record, column, value, f"must be {kind}", "Write plain digits, as 1200 or 0.05.")
             return math.nan
-        if not math.isfinite(value):
+        if not math.isfinite(value) and not (rule.endless and value > 0.0):
             self.fault(record, column, value, "must be a finite number", "Write a figure, or leave the column out.")
             return math.nan
         if rule.whole and value != int(value):
             self.fault(record, column, value, "must be a whole number", f"Write {round(value)}.")
             return math.nan
-        if value < rule.least or value > rule.most or (rule.above and value <= rule.least):
+        if value < rule.least or (value > rule.most and not rule.endless) or (rule.above and value <= rule.least):
             low = f"{'>' if rule.above else '≥'} {plainly(rule.least)}" if rule.least > -1e15 else ""
             high = f"≤ {plainly(rule.most)}" if rule.most < 1e15 else ""
             fallback = f"between ±{plainly(1e15)}"

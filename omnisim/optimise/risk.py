@@ -142,7 +142,7 @@ class _Climb:
 
     def _try(self, spend: Floats) -> Floats:
         """Gain of a plan on each draw; the plan joins those tried, and is the best if it is better."""
-        gains = np.asarray(draw_values(self.draws, self.problem.worth, spend))
+        gains = np.asarray(draw_values(self.draws, self.problem.worth, self.problem.exposure(spend)))
         gains -= float((self.problem.charge * spend).sum())
         self._plans.append(spend)
         self._values.append(gains)
@@ -156,8 +156,8 @@ class _Climb:
     def _towards(self, spend: Floats, gains: Floats, weights: Floats) -> Floats | None:
         """Where curves like the weighted draws lead to; the bound by the same weights is noted."""
         problem = self.problem
-        marginal, steep, bend = weigh_slopes(self.draws, problem.worth, spend, weights)
-        rise = np.asarray(marginal) - problem.charge
+        marginal, steep, bend = weigh_slopes(self.draws, problem.worth, problem.exposure(spend), weights)
+        rise = problem.per_spend(np.asarray(marginal), spend) - problem.charge
         reach, prices = _reach(problem, rise)
         found = float(weights @ gains) + reach - float((rise * spend).sum())
         if found < self.bound:
@@ -231,7 +231,7 @@ def _resemble(problem: Problem, draws: CurveArrays, weights: Floats, spend: Floa
     """
     marginal, steep, bend = slopes
     lasting, carried = weights @ draws.carryover, weights @ draws.carry_in
-    stock = np.maximum(np.asarray(carry(spend, lasting, carried)), TINY)
+    stock = np.maximum(np.asarray(carry(problem.exposure(spend), lasting, carried)), TINY)
     steep = np.maximum(steep, 1e-12)
     lean = bend * stock / steep  # the elasticity of the slope
     later = np.concatenate([marginal[:, 1:], np.zeros_like(marginal[:, :1])], axis=1)
@@ -256,7 +256,7 @@ def _resemble(problem: Problem, draws: CurveArrays, weights: Floats, spend: Floa
     chained = steep.copy()
     for t in range(steep.shape[1] - 2, -1, -1):
         chained[:, t] += lasting * chained[:, t + 1]
-    charge = problem.charge + chained - marginal
+    charge = problem.charge + problem.per_spend(chained - marginal, spend)
     return replace(problem, curves=curves, worth=np.ones_like(steep), charge=charge)
 
 

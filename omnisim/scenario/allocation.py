@@ -32,6 +32,10 @@ class Curve(Section):
     """Exponent; a hill curve above 1 is S-shaped, a power curve is at most 1."""
     carryover: float = quantity(0.0, unit="share/week", ge=0, lt=1)
     """Share of the advertising pressure that is left after a week."""
+    doubling: float | None = quantity(None, unit="currency/day", gt=0, le=1e12)
+    """Daily spend at which the next exposure costs twice as much as the first: its price is √(1 + 3 s / doubling) times
+    the first's, and s in form stands for the exposure bought, 2 s / (1 + √(1 + 3 s / doubling)). Left out: the price
+    does not rise."""
     margin: float | None = quantity(None, unit="currency/response", ge=0, le=1e9)
     """Profit before media of one unit of response; the shelf's contribution per yuan of GMV where left out."""
     equity: float | None = quantity(None, unit="currency/response", ge=0, le=1e9)

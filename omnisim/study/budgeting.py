@@ -1,21 +1,21 @@
 """A budget plan from what the user has: a scenario, or curves from a frame or file; limits as a mapping or rows.
 
-Curves that a scenario does not declare will be measured by runs here: whatever gives a `CurveTable` in units of the
-plan's periods can take the place of `declared_curves`.
+Curves that a scenario does not declare are measured by running it.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, Union, cast
 
 import numpy as np
 
 from omnisim.errors import Fault, UsageError
-from omnisim.optimise.allocation import Effort, Progress, allocate_table
+from omnisim.optimise.allocation import Effort as Proof
+from omnisim.optimise.allocation import Progress, allocate_table
 from omnisim.optimise.curve_table import MOST_PERIODS, CurveTable, read_curves
 from omnisim.optimise.declared import declared_curves, open_periods, plan_days, today_spend
 from omnisim.optimise.limits import read_rows
@@ -27,6 +27,9 @@ from omnisim.scenario.allocation import Limits
 from omnisim.scenario.model import Scenario
 from omnisim.scenario.text import from_python
 from omnisim.scenario.validate import validate
+from omnisim.study.measuring import Effort, base_of, plan_by_measuring
+from omnisim.study.probes import tops_of
+from omnisim.study.scenario_plan import as_scenario_plan
 from omnisim.study.sheets import read_sheets
 
 if TYPE_CHECKING:
@@ -57,6 +60,7 @@ class Wish:
     carry_out: bool | None = None
     discount: float = 0.0
     risk: float = 1.0
+    simulation: Effort = field(default_factory=Effort)
 
 
 def plan_budget(scenario: Scenario | None, wish: Wish, progress: Progress | None = None) -> BudgetPlan:
@@ -71,14 +75,37 @@ def plan_budget(scenario: Scenario | None, wish: Wish, progress: Progress | None
     limits, name = _limits(scenario, wish)
     if scenario is None:
         return _plan_alone(wish, limits, name, progress)
+    scenario = scenario.model_copy(update={"limits": limits})
     days = plan_days(scenario, wish.periods)
+    carry_out = wish.carry_out is not False
+    active = tuple(name for name, channel in scenario.channels.items() if channel.active)
+    now = _spend_now(scenario, wish, active, days)
+    base = base_of(scenario, days, now / days, carry_out=carry_out, effort=wish.simulation)
+    if wish.curves is None and not scenario.curves:
+        total = (limits.budget or 0.0) * float(days.sum()) if wish.budget is None else wish.budget
+        daily = (total or float(now.sum())) / float(days.sum())
+        tops, bound = tops_of(base, limits, daily)
+
+        def solve(table: CurveTable) -> BudgetPlan:
+            # a channel that gets nothing today and must get nothing was not measured
+            mine = {one: limit for one, limit in limits.channels.items() if one in table.channels or one not in active}
+            return _plan_on(scenario, wish, table, days, limits.model_copy(update={"channels": mine}), name, progress)
+
+        return plan_by_measuring(base, wish.objective or "profit", tops, solve, wish.simulation, bound=bound,
+                                 draws=wish.risk < 1.0, progress=progress)
     table = declared_curves(scenario, days) if wish.curves is None else read_curves(records(wish.curves, "curves"),
                                                                                     len(days))
     unknown = [channel for channel in table.channels if channel not in scenario.channels]
     if unknown:
         raise UsageError(*(Fault("curves", "channel", channel, "is no channel of the scenario", "Rename it, or add the "
                                  "channel.") for channel in unknown))
-    today = today_spend(scenario, table.channels, days) if wish.today is None else _today(wish.today, table, days)
+    return as_scenario_plan(_plan_on(scenario, wish, table, days, limits, name, progress), scenario, base)
+
+
+def _plan_on(scenario: Scenario, wish: Wish, table: CurveTable, days: Floats, limits: Limits, name: str,
+             progress: Progress | None) -> BudgetPlan:
+    """The best plan of a scenario on curves."""
+    today = _spend_now(scenario, wish, table.channels, days)
     budget, where = float(today.sum()), "channels"
     if limits.budget is not None:
         budget, where = limits.budget * float(days.sum()), f"{name}.budget"
@@ -87,8 +114,14 @@ def plan_budget(scenario: Scenario | None, wish: Wish, progress: Progress | None
     request = Request(budget, days, cast(Objective, wish.objective or "profit"), wish.target, limits, name, where,
                       open_periods(scenario, days), today, wish.carry_out is not False, wish.discount)
     first = (0, *(int(day) for day in np.cumsum(days)[:-1]))
-    return allocate_table(table, request, Effort(wish.gap, wish.time_limit, _budgets(wish, budget), first, True,
-                                                 scenario.currency, wish.risk), progress)
+    return allocate_table(table, request, Proof(wish.gap, wish.time_limit, _budgets(wish, budget), first, True,
+                                                scenario.currency, wish.risk), progress)
+
+
+def _spend_now(scenario: Scenario, wish: Wish, channels: tuple[str, ...], days: Floats) -> Floats:
+    """Today's spend of channels in each period (n, periods) [currency]."""
+    usual = today_spend(scenario, channels, days)
+    return usual if wish.today is None else _today(wish.today, channels, days, usual[:, 0] / days[0])
 
 
 def _plan_alone(wish: Wish, limits: Limits, name: str, progress: Progress | None) -> BudgetPlan:
@@ -109,11 +142,11 @@ def _plan_alone(wish: Wish, limits: Limits, name: str, progress: Progress | None
     if dated:
         raise UsageError(*(Fault("allocate", f"{name}.channels.{channel}.opens", "", "needs a scenario, which knows "
                                  "the days", "Use opens_in, in periods.") for channel in dated))
-    today = None if wish.today is None else _today(wish.today, table, days)
+    today = None if wish.today is None else _today(wish.today, table.channels, days, np.zeros(len(table.channels)))
     request = Request(budget, days, cast(Objective, wish.objective or "response"), wish.target, limits, name, where,
                       today=today, carry_out=bool(wish.carry_out), discount=wish.discount)
-    return allocate_table(table, request, Effort(wish.gap, wish.time_limit, _budgets(wish, budget),
-                                                 tuple(range(len(days))), risk=wish.risk), progress)
+    return allocate_table(table, request, Proof(wish.gap, wish.time_limit, _budgets(wish, budget),
+                                                tuple(range(len(days))), risk=wish.risk), progress)
 
 
 def records(source: Table, name: str) -> Records:
@@ -145,30 +178,31 @@ def _limits(scenario: Scenario | None, wish: Wish) -> tuple[Limits, str]:
     return validate(Limits, from_python(base, "limits")), "limits"
 
 
-def _today(today: Today, table: CurveTable, days: Floats) -> Floats:
-    """Today's spend by channel and period (n, periods)."""
-    spend = np.zeros((len(table.channels), len(days)))
+def _today(today: Today, channels: tuple[str, ...], days: Floats, usual: Floats) -> Floats:
+    """Today's spend by channel and period (n, periods); usual (n,) a day where a Plan says nothing."""
+    spend = np.zeros((len(channels), len(days)))
     faults = []
     if isinstance(today, Plan):
         first = np.concatenate([[0], np.cumsum(days)[:-1]]).astype(int)
-        for c, name in enumerate(table.channels):
+        for c, name in enumerate(channels):
             for t, day in enumerate(first):
-                spend[c, t] = (today.budget_on(name, int(day)) or 0) / 100.0 * days[t]
+                cents = today.budget_on(name, int(day))
+                spend[c, t] = (usual[c] if cents is None else cents / 100.0) * days[t]
         return spend
     if not isinstance(today, Mapping):
         raise UsageError(Fault("allocate", "today", type(today).__name__, "must be a Plan, or a mapping of channels to "
                                "spend", 'Write {"douyin": 1200}, a period, or one figure a period.'))
     for name, figures in today.items():
-        if name not in table.channels:
+        if name not in channels:
             faults.append(Fault("allocate", f"today.{name}", "", "is no channel with a curve",
-                                f"Choose from {', '.join(table.channels[:20])}."))
+                                f"Choose from {', '.join(channels[:20])}."))
             continue
         values = np.atleast_1d(np.asarray(figures, float))
         if values.shape not in ((1,), (len(days),)) or not (np.isfinite(values) & (values >= 0.0)).all():
             faults.append(Fault("allocate", f"today.{name}", str(figures), f"must be one figure ≥ 0, or {len(days)}: "
                                 "one a period", "Correct it."))
             continue
-        spend[table.channels.index(name)] = values
+        spend[channels.index(name)] = values
     if faults:
         raise UsageError(*faults)
     return spend
@@ -202,6 +236,8 @@ def _check(wish: Wish) -> None:
         for one in wish.frontier:
             number("frontier", one, 0.0, above=True)
     for name, count, lowest, most in (("periods", wish.periods, 1, MOST_PERIODS),
+                                      ("rounds", wish.simulation.rounds, 1, 20),
+                                      ("replications", wish.simulation.replications, 3, 10_000),
                                       ("max_core", wish.max_core, 0, 10_000),
                                       ("frontier", wish.frontier, 0, MOST_BUDGETS)):
         if count is None or not (name != "frontier" or isinstance(count, int)):

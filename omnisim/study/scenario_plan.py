@@ -1,0 +1,247 @@
+"""A budget plan for a scenario: measured, planned, and held against a simulation on luck that nobody has seen.
+
+Curves are measured around today's plan. Where a simulation of the plan on fresh luck does not confirm the predicted
+gain, they are measured again around the plan, where they then hold, and the plan is made anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from omnisim.errors import Fault, UsageError
+from omnisim.measure.intervals import Z95, student
+from omnisim.optimise.budget_plan import BudgetPlan
+from omnisim.optimise.draws import draw_values
+from omnisim.optimise.risk import stack_draws
+from omnisim.response import Floats
+from omnisim.scenario.model import Scenario
+from omnisim.study.measured_curves import MeasuredCurves
+from omnisim.study.measured_tables import standard_errors
+from omnisim.study.probes import MONEY, Base, count, value_orders
+from omnisim.study.trials import Advance, find_trials
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+CONFIRMING = 9_000
+"""First replication of the runs that confirm a plan: luck that nothing was measured by."""
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """A plan simulated against today's, on the same luck in each pair.
+
+    Parameters
+    ----------
+    gains : (replications,) float [objective]  of the plan over today's
+    today : float [objective]  under today's plan, mean; profit before content, labour and fixed fees
+    predicted, predicted_se : float [objective]  by the curves; NaN without measured ones
+    objective : str
+    """
+
+    gains: Floats
+    today: float
+    predicted: float
+    predicted_se: float
+    objective: str
+
+    @property
+    def gain(self) -> float:
+        """Mean gain [objective]."""
+        return float(self.gains.mean())
+
+    @property
+    def se(self) -> float:
+        """Its standard error."""
+        return float(standard_errors(self.gains))
+
+    @property
+    def low(self) -> float:
+        """Lower end of the 95 % interval (Student)."""
+        return self.gain - student(len(self.gains) - 1) * self.se
+
+    @property
+    def high(self) -> float:
+        """Upper end of the 95 % interval."""
+        return self.gain + student(len(self.gains) - 1) * self.se
+
+    @property
+    def relative(self) -> float:
+        """Gain relative to what today's plan brings."""
+        return self.gain / abs(self.today) if self.today else float("nan")
+
+    @property
+    def agrees(self) -> bool:
+        """Whether prediction and simulation differ by no more than both errors explain (95 %)."""
+        spread = float(np.hypot(self.se, self.predicted_se))
+        return abs(self.gain - self.predicted) <= max(student(len(self.gains) - 1) * spread, 1e-9)
+
+    def __str__(self) -> str:
+        percent = f" ({self.relative:+.1%} of today's)" if np.isfinite(self.relative) else ""
+        text = (f"simulated on fresh luck: gain {self.gain:,.0f}{percent}, 95 % interval {self.low:,.0f} to "
+                f"{self.high:,.0f} ({len(self.gains)} pairs of runs)")
+        if not np.isfinite(self.predicted):
+            return text
+        half = Z95 * self.predicted_se
+        verdict = "they agree" if self.agrees else f"they differ by {self.gain - self.predicted:,.0f}: trust this one"
+        return f"{text}; predicted {self.predicted:,.0f} ± {half:,.0f}: {verdict}"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ScenarioPlan(BudgetPlan):
+    """A budget plan for a scenario, which can be simulated.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    base : Base, or None  the runs that it is held against
+    measured : MeasuredCurves, or None  its curves, if they were measured; by round, the last ones
+    confirmation : Confirmation, or None  the last round's check
+    rounds : tuple of Confirmation  of all rounds
+    """
+
+    scenario: Scenario | None = None
+    base: Base | None = None
+    measured: MeasuredCurves | None = None
+    confirmation: Confirmation | None = None
+    rounds: tuple[Confirmation, ...] = field(default=())
+
+    @property
+    def spend_a_day(self) -> Floats:
+        """Spend of each channel of the scenario, with those that have no curve (n, periods) [currency/day]."""
+        assert self.base is not None
+        whole = self.base.today.copy()
+        for c, name in enumerate(self.channels):
+            whole[self.base.channels.index(name)] = self.daily_cents[c] / 100.0
+        return whole
+
+    def confirm(self, replications: int = 8, *, seed: int = 1, threads: int = 1, whole: bool = False) -> Confirmation:
+        """Simulate this plan and today's on luck that has not been used, and compare.
+
+        Parameters
+        ----------
+        replications : int  pairs of runs
+        seed : int
+        threads : int  pairs side by side; changes no result
+        whole : bool  every consumer and all stock of the scenario, not a smaller population in unlimited stock
+
+        Raises
+        ------
+        UsageError  for fewer than two replications
+        """
+        assert self.base is not None and self.scenario is not None
+        if replications < 2:
+            raise UsageError(Fault("confirm", "replications", str(replications), "must be at least 2, to tell an "
+                                   "interval", "Use 8."))
+        trials = find_trials(self.scenario, self.base.trials.days, self.base.trials.fade, seed=seed,
+                             replications=range(CONFIRMING, CONFIRMING + replications), threads=threads,
+                             small=not whole)
+        return check(self, replace(self.base, trials=trials))
+
+    def lines(self) -> list[str]:
+        """The answer in a few sentences."""
+        return [*super().lines(), *([] if self.confirmation is None else [str(self.confirmation)])]
+
+    @property
+    def spill_over(self) -> pd.DataFrame | None:
+        """Where the effect of each channel's money comes to light; None where curves were not measured."""
+        return None if self.measured is None else self.measured.spill_over
+
+    def further_tables(self) -> dict[str, pd.DataFrame]:
+        """The curves, the effects they were fitted to, the spill-over, and the gain of each round of measuring."""
+        import pandas as pd
+
+        found = {}
+        if self.measured is not None:
+            found = {"curves": self.measured.frame, "effects": self.measured.effects,
+                     "spill_over": self.measured.spill_over}
+        if self.rounds:
+            found["gain"] = pd.DataFrame([{
+                "round": n + 1, "predicted": one.predicted, "predicted_se": one.predicted_se, "simulated": one.gain,
+                "low": one.low, "high": one.high, "relative": one.relative, "agrees": one.agrees}
+                for n, one in enumerate(self.rounds)])
+        return found
+
+    def plot_spill_over(self, language: str = "en") -> Axes:
+        """Where each channel's money comes back.
+
+        Raises
+        ------
+        UsageError  where curves were not measured
+        """
+        from omnisim.study.measured_plots import spill_over
+
+        return spill_over(self._measured().spill_over, language)
+
+    def plot_effects(self, language: str = "en") -> Axes:
+        """What was measured, the curves through it, and the plan on them.
+
+        Raises
+        ------
+        UsageError  where curves were not measured
+        """
+        from omnisim.study.measured_plots import effects
+
+        return effects(self._measured(), self.spend_a_day, language)
+
+    def _measured(self) -> MeasuredCurves:
+        if self.measured is None:
+            raise UsageError(Fault("plot", "curves", "declared", "were not measured", "Plan without curves."))
+        return self.measured
+
+
+def as_scenario_plan(plan: BudgetPlan, scenario: Scenario, base: Base) -> ScenarioPlan:
+    """The same plan, which can be simulated."""
+    return ScenarioPlan(**{one.name: getattr(plan, one.name) for one in fields(BudgetPlan)}, scenario=scenario,
+                        base=base)
+
+
+def check(plan: ScenarioPlan, base: Base, advance: Advance | None = None) -> Confirmation:
+    """Simulate a plan against today's on the trials of a base."""
+    objective, spend = plan.objective_name, plan.spend_a_day
+    today, then = base.trials.outcomes([base.plan(base.today), base.plan(spend)], advance)
+    per_order = plan.measured.per_order if plan.measured else value_orders(base.scenario, today)
+    before, after = (count(objective, outcome, base.budget(money), per_order) - _charge(objective, base, money)
+                     for outcome, money in ((today, base.today), (then, spend)))
+    predicted, error = (float("nan"),) * 2 if plan.measured is None else predict(plan)
+    return Confirmation(after - before, float(before.mean()), predicted, error, objective)
+
+
+def _charge(objective: str, base: Base, spend: Floats) -> float:
+    return base.budget(spend) if objective in MONEY else 0.0
+
+
+def predict(plan: ScenarioPlan) -> tuple[float, float]:
+    """Gain over today's plan by the measured curves, and its standard error over draws.
+
+    Notes
+    -----
+    Measured around another plan than today's, what that plan gains is simulated and only the rest is by the curves.
+    """
+    measured = plan.measured
+    assert measured is not None
+    base, problem = measured.base, plan.solution.problem
+    anchor = measured.worth(measured.at_base, base.around) - _charge(measured.objective, base, base.around)
+    anchor -= measured.worth(measured.at_today, base.today) - _charge(measured.objective, base, base.today)
+
+    def worth(draws: Sequence[object]) -> Floats:
+        """Value of the plan over that of the plan measured around, by draw."""
+        stacked = stack_draws(draws, problem.shape[1])  # type: ignore[arg-type]
+        values = []
+        for money in (plan.spend_a_day, base.around):
+            whole = np.zeros(problem.shape)
+            whole[:, :len(base.days)] = money[measured.measured] * base.days
+            values.append(np.asarray(draw_values(stacked, problem.worth, whole)))
+        return np.asarray(values[0] - values[1])
+
+    charge = _charge(measured.objective, base, plan.spend_a_day) - _charge(measured.objective, base, base.around)
+    gain = float(anchor.mean()) + float(worth(measured.table().draws)[0]) - charge
+    spread = worth(measured.table(draws=True).draws)
+    if len(spread) == 1:  # an S-shaped curve has no draws
+        return gain, float(standard_errors(anchor))
+    return gain, float((measured.weights @ anchor + spread).std(ddof=1))
