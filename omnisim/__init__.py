@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from omnisim.door import allocate, calibrate, load, run, schema
+    from omnisim.door import allocate, calibrate, compare, load, run, schema
     from omnisim.errors import Fault, InfeasibleError, OmnisimError, ScenarioError, StorageError, UsageError
     from omnisim.optimise.budget_plan import BudgetPlan
     from omnisim.plan import Observation, Plan, Policy
@@ -36,6 +36,7 @@ __all__ = [
     "__version__",
     "allocate",
     "calibrate",
+    "compare",
     "load",
     "run",
     "schema",
@@ -45,6 +46,7 @@ __all__ = [
 _HOMES = {
     "allocate": "door",
     "calibrate": "door",
+    "compare": "door",
     "load": "door",
     "run": "door",
     "schema": "door",

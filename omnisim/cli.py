@@ -13,7 +13,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -21,7 +21,6 @@ from omnisim.errors import Fault, OmnisimError, StorageError, UsageError
 from omnisim.terminal import (
     Answer,
     located,
-    pace_bar,
     print_answer,
     print_faults,
     print_frame,
@@ -30,20 +29,14 @@ from omnisim.terminal import (
     records,
     stop_promptly,
 )
+from omnisim.verbs.compare import compare
+from omnisim.verbs.sweep import sweep
+from omnisim.words import Job, Json, Out, Seed, Sets, Threads, changed
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from omnisim.scenario.model import Scenario
     from omnisim.study.fit import Fit
-
-Job: TypeAlias = Callable[[], Answer]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
-Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Directory for the results.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="The luck of the run; the same seed gives the same bits.")]
-Sets = Annotated[list[str] | None, typer.Option("--set", metavar="PATH=VALUE",
-                                                help="Change one value; may be repeated.")]
-Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Processor threads; changes no result.")]
 
 app = typer.Typer(name="omnisim", add_completion=False, pretty_exceptions_enable=False)
 
@@ -356,45 +349,5 @@ def allocate(file: Annotated[Path | None, typer.Argument(metavar="[FILE]")] = No
     return job
 
 
-@app.command("sweep")
-def sweep(file: Annotated[Path, typer.Argument(metavar="FILE", help="Sweep file, or study directory.")],
-          jobs: Annotated[int | None, typer.Option("--jobs", metavar="N", min=1, help="Worker processes.")] = None,
-          cluster: Annotated[str | None, typer.Option("--cluster", metavar="ADDRESS", help="tcp:// or tls:// of a dask "
-                                                      "scheduler: its machines run code; name only those you trust.")
-                             ] = None,
-          export: Annotated[Path | None, typer.Option("--export", metavar="FILE", help="All runs as .csv or .parquet.")
-                            ] = None, as_json: Json = False, out: Out = None) -> Job:
-    """Run a scenario at many points; the same command again goes on where it stopped."""
-    def job() -> Answer:
-        from omnisim import sweeps
-        from omnisim.terminal import study_answer
-
-        if out is None and not file.is_dir():
-            raise UsageError(Fault("omnisim sweep", "usage", "", "needs --out DIR", "See omnisim sweep --help."))
-        with pace_bar("sweep", "runs") as progress:
-            study = sweeps.sweep(file, out=out, jobs=jobs, cluster=cluster, progress=progress)
-        if export is not None:
-            study.export(export)
-        return study_answer(study, export)
-    return job
-
-
-def changed(scenario: Scenario, sets: Sequence[str]) -> Scenario:
-    """The scenario with the values of ``--set``."""
-    from omnisim.scenario.text import read_value
-
-    changes: dict[str, object] = {}
-    faults = []
-    for words in sets:
-        path, equals, value = (part.strip() for part in words.partition("="))
-        if not equals or not path or path in changes:
-            rule = "must give each path once" if equals and path else "must be PATH=VALUE"
-            faults.append(Fault("--set", words, "", rule, "Write it as --set channels.douyin.budget=2000."))
-            continue
-        try:
-            changes[path] = read_value(value, f"--set {path}")
-        except OmnisimError as error:
-            faults += error.faults
-    if faults:
-        raise UsageError(*faults)
-    return scenario.with_(changes) if changes else scenario
+app.command("compare")(compare)
+app.command("sweep")(sweep)

@@ -1,45 +1,33 @@
 """The verbs of omnisim: what ``import omnisim as om`` offers and what the command line calls.
 
-Names of policies are resolved here and nowhere else. Heavy imports are inside the functions.
+Heavy imports are inside the functions.
 """
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from omnisim.choice import Choice, Policies, as_policy, make_arms, resolve
 from omnisim.errors import Fault, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from omnisim.books import Books
     from omnisim.optimise.budget_plan import BudgetPlan
     from omnisim.plan import Plan, Policy
     from omnisim.results import Result
     from omnisim.scenario.model import Scenario
     from omnisim.simulation import World
     from omnisim.study.calibrate import Fit
+    from omnisim.study.comparison import Comparison
     from omnisim.study.repurchase import Repurchase
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with what is done and the total, in days or steps."""
-
-
-@runtime_checkable
-class Planned(Protocol):
-    """Anything that carries a plan, as the answers of optimisers do."""
-
-    @property
-    def plan(self) -> Plan:
-        """The plan to run."""
-        ...
-
-
-Choice: TypeAlias = "Plan | Planned | Policy | str | Path"
-"""What a run may be told to do: a plan, its file, or a policy."""
 
 
 def load(path: str | Path) -> Scenario:
@@ -94,6 +82,7 @@ def run(scenario: Scenario, *, seed: int = 1, replications: int = 1, replication
     >>> scenario = om.load("scenarios/brand.yaml")  # doctest: +SKIP
     >>> om.run(scenario, seed=1).kpis()  # doctest: +SKIP
     """
+    from omnisim.measure.observed import reader
     from omnisim.plan_file import check_plan
     from omnisim.results import Result
     from omnisim.simulation import finish
@@ -106,12 +95,26 @@ def run(scenario: Scenario, *, seed: int = 1, replications: int = 1, replication
     if what is not None:
         check_plan(what, scenario)
     threads = threads or available_threads()
+    who = _prepared(scenario, who, what, seed)
     books = []
     for done, number in enumerate(numbers):
         part = _part(progress, done, len(numbers))
         world = _warmed(scenario, seed, number, threads, orders, part)
-        books.append(finish(world, what, who, threads=threads, read=_reader(scenario), progress=part))
+        own = who if len(numbers) == 1 else copy.deepcopy(who)
+        books.append(finish(world, what, own, threads=threads, read=reader(scenario), progress=part))
     return Result(scenario, books, seed=seed, replications=numbers, plan=what)
+
+
+def _prepared(scenario: Scenario, policy: Policy, plan: Plan | None, seed: int) -> Policy:
+    """The policy, once it has learnt what it may learn before the first run."""
+    if not callable(getattr(policy, "prepare", None)):
+        return policy
+    from omnisim.study.arms import Arm
+    from omnisim.study.comparing import prepare
+
+    ready = prepare([Arm(policy.name, scenario, plan, policy)], {}, seed,
+                    available_threads())[0].policy
+    return as_policy(ready)  # type: ignore[arg-type]  # a policy went in
 
 
 _LAST: dict[tuple[object, ...], World | None] = {}
@@ -272,94 +275,63 @@ def allocate(scenario: Scenario | None = None, *, curves: pd.DataFrame | str | P
     return plan_budget(scenario, wish, progress)
 
 
-def resolve(scenario: Scenario, plan: Choice | tuple[Choice, ...] | None,
-            policy: str | Policy | None) -> tuple[Plan | None, Policy]:
-    """The one plan (or none) and the one policy that a run gets.
+def compare(scenario: Scenario | Mapping[str, Scenario],
+            policies: Policies = (), *, seed: int = 1,
+            replications: int = 12, baseline: str | None = None, reference: str | None = None, goal: str = "profit",
+            kpis: Sequence[str] = (), half_width: float | None = None, belief: Scenario | None = None,
+            jobs: int | None = None, processes: bool = False, progress: Progress | None = None) -> Comparison:
+    """Compare policies on one scenario, or scenarios against each other, on the same luck.
+
+    Parameters
+    ----------
+    scenario : Scenario, or name -> Scenario
+    policies : names, or name -> Plan, plan file, optimiser's answer, Policy, name, module:Class, or a tuple of these
+        (one plan, one policy); the scenario's own policy unless given. With several scenarios each runs under each
+    seed, replications : int  replication k of a seed is the same luck for all; with a half-width, the most of them
+    baseline : str  that differences are taken to; the first unless given
+    reference : str  that regret is taken to; the policy `reference` if it is there, else the best
+    goal : str  the figure that decides
+    kpis : names of further figures of ``Result.kpis()``
+    half_width : float  wanted of the intervals of the goal's differences, relative to the baseline: 0.01 for ±1 %
+    belief : Scenario  what policies that learn beforehand believe of the market; the scenario itself unless given
+    jobs : int  replications side by side, all processors unless given; the result does not depend on it
+    processes : bool  in processes of their own, not in threads: policies must be names or importable
+    progress : callable  told the replications done and to do
 
     Raises
     ------
-    UsageError  for names that are not known, parts that contradict each other, and things that are neither
+    UsageError  for what cannot be compared
+
+    Examples
+    --------
+    >>> import omnisim as om
+    >>> scenario = om.load("scenarios/brand.yaml")  # doctest: +SKIP
+    >>> om.compare(scenario, ["inertia", "roi", "lp_rolling"], replications=20).plot()  # doctest: +SKIP
     """
-    from omnisim.policies import find_policy
+    from omnisim.study.comparing import Effort, Question, compare_arms
 
-    plans: list[Plan] = []
-    policies: list[Policy] = [] if policy is None else [_policy(policy)]
-    parts: tuple[Choice, ...] = plan if isinstance(plan, tuple) else () if plan is None else (plan,)
-    for part in parts:
-        if not isinstance(part, str) and callable(getattr(part, "review", None)):
-            policies.append(_policy(part))  # type: ignore[arg-type]  # it has a review
-        else:
-            plans.append(_plan(part))
-    if len(policies) > 1:
-        names = " and ".join(repr(one.name) for one in policies)
-        raise UsageError(Fault("plan", "policy", names, "must be one policy", "Give one of them."))
-    chosen = policies[0] if policies else find_policy(scenario.policy.name)
-    return (merge(plans) if plans else None), chosen
+    scenarios = dict(scenario) if isinstance(scenario, Mapping) else {"": scenario}
+    for one in (*scenarios.values(), *(() if belief is None else (belief,))):
+        _check_scenario(one)
+    _check_counts(seed, replications, None, jobs)
+    arms = make_arms(scenarios, policies)
+    names = [arm.name for arm in arms]
+    if reference is None:
+        reference = next((name for name in names if name.split(" · ")[-1] == "reference"), None)
+    others = [kpi for kpi in (kpis or COMPARED) if kpi != goal]
+    question = Question((goal, *others), goal, baseline if baseline is not None else names[0], reference)
+    beliefs = {} if belief is None else {one.hash: belief for one in scenarios.values()}
+    effort = Effort(seed, replications, half_width, jobs or min(available_threads(), replications), processes)
+    return compare_arms(arms, question, effort, beliefs=beliefs, progress=progress)
 
 
-def merge(plans: list[Plan]) -> Plan:
-    """One plan out of several; what two of them say about the same channel or article must agree.
-
-    Raises
-    ------
-    UsageError  naming every channel and article that they disagree on
-    """
-    from omnisim.plan import Plan
-
-    days = tuple(sorted({day for plan in plans for day in plan.first_days}))
-    budgets: dict[str, tuple[int, ...]] = {}
-    levels: dict[str, int] = {}
-    faults = []
-    for plan in plans:
-        for channel, cents in plan.budgets.items():
-            spread = tuple(cents[sum(day >= first for first in plan.first_days) - 1] for day in days)
-            if budgets.setdefault(channel, spread) != spread:
-                faults.append(f"budgets.{channel}")
-        for sku, level in plan.base_stock.items():
-            if levels.setdefault(sku, level) != level:
-                faults.append(f"base_stock.{sku}")
-    if faults:
-        raise UsageError(*(Fault("plan", what, "two figures", "the plans given must agree",
-                                 "Take it out of one of them.") for what in faults))
-    return Plan(days, budgets, levels)
+COMPARED = ("profit", "gmv", "orders", "new_customers", "media", "roi")
+"""Figures compared unless others are asked for."""
 
 
 def available_threads() -> int:
     """Processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _reader(scenario: Scenario) -> Callable[[Books, str], pd.DataFrame]:
-    """Makes the tables that a policy asks for out of the books so far."""
-    from omnisim.results import Result
-
-    return lambda books, table: Result(scenario, [books]).table(table)
-
-
-def _plan(part: object) -> Plan:
-    from omnisim.plan import Plan
-
-    if isinstance(part, Plan):
-        return part
-    if isinstance(part, str | Path):
-        from omnisim.plan_file import load_plan
-
-        return load_plan(part)
-    if isinstance(part, Planned) and isinstance(part.plan, Plan):
-        return part.plan
-    raise UsageError(Fault("plan", "plan", type(part).__name__, "must be a Plan, a plan file or a Policy",
-                           "Use om.Plan(budgets=…), or plan=None for today's."))
-
-
-def _policy(policy: str | Policy) -> Policy:
-    from omnisim.policies import find_policy
-
-    if isinstance(policy, str):
-        return find_policy(policy)
-    if callable(getattr(policy, "review", None)) and isinstance(getattr(policy, "name", None), str):
-        return policy
-    raise UsageError(Fault("policy", "policy", type(policy).__name__, "must be a name, or have a name and a review",
-                           "See om.Policy."))
 
 
 def _check_scenario(scenario: object) -> None:

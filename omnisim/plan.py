@@ -74,18 +74,29 @@ class Plan:
 
 @dataclass(frozen=True)
 class Observation:
-    """What a policy may know at a review: its own tables up to yesterday, and the plan in force.
+    """What a policy may know at a review: its own tables, as far as its data rights go, and the plan in force.
 
     Parameters
     ----------
     day : int [day]  since the first reported day
     plan : Plan  in force until now
     read : table name -> DataFrame  makes a table when it is asked for
+    budgets : channel -> int [cents/day]  in force today, of every channel that the policy may decide about
+    every, days : int [day]  between two reviews; reported in all
+    seen : int [day]  the tables end on the evening before; earlier than `day` where data come late
+    luck : int  number to draw from, for policies that draw; another in each replication
+    notes : list of str  what the policy says it looked at, for the table `decisions`
     """
 
     day: int
     plan: Plan
     read: Callable[[str], pd.DataFrame]
+    budgets: Mapping[str, int] = field(default_factory=dict)
+    every: int = 7
+    days: int = 365
+    seen: int = 0
+    luck: int = 0
+    notes: list[str] = field(default_factory=list)
 
     @property
     def daily(self) -> pd.DataFrame:
@@ -97,9 +108,58 @@ class Observation:
         """The `stock` table of the reported days so far."""
         return self.read("stock")
 
+    @property
+    def history(self) -> pd.DataFrame:
+        """Day × channel from 90 days before the first reported one: what `recent` sums."""
+        return self.read("history")
+
+    def recent(self, days: int = 28, *, before: int = 0) -> pd.DataFrame:
+        """Sums by channel over the last days.
+
+        Parameters
+        ----------
+        days : int [day]  how many, fewer where the past is shorter
+        before : int [day]  how many later ones are left out
+
+        Returns
+        -------
+        DataFrame  one row for each of `budgets`: the sums of `history`'s columns, money in currency, and roi =
+        gmv / cost, null without cost
+        """
+        import pandas as pd
+
+        rows, names = self.history, list(self.budgets)
+        columns = [name for name in rows.columns if name not in ("date", "channel")]
+        shown = list(dict.fromkeys(rows["channel"]))  # a row for each of them on every day
+        values = rows[columns].to_numpy(float).reshape(-1, len(shown) or 1, len(columns))
+        sums = values[:len(values) - before or None][-days:].sum(axis=0)
+        known = {name: sums[place] for place, name in enumerate(shown)}
+        nothing = np.zeros(len(columns))
+        found = pd.DataFrame([known.get(name, nothing) for name in names], index=names, columns=columns)
+        return found.assign(roi=found["gmv"] / found["cost"].where(found["cost"] > 0))
+
+    def spend(self, budgets: Mapping[str, int]) -> Plan:
+        """The plan in force with other budgets from now on.
+
+        Parameters
+        ----------
+        budgets : channel -> int [cents/day]  channels left out stay as they are
+        """
+        kept = {name: (self.plan.budget_on(name, self.day) or 0,) for name in self.plan.budgets}
+        changed = {name: (cents,) for name, cents in budgets.items()}
+        return Plan(budgets={**kept, **changed}, base_stock=self.plan.base_stock)
+
+    def note(self, words: str) -> None:
+        """Say what was looked at: it stands in the table `decisions`."""
+        self.notes.append(words)
+
 
 class Policy(Protocol):
-    """Anything with a name and a review: the run calls it every `policy.every` days, from the first reported day."""
+    """Anything with a name and a review: the run calls it every `policy.every` days, from the first reported day.
+
+    A policy that has a method ``prepare(belief, seed)`` is told, once a scenario and before the first run, what is
+    believed of the market: a Scenario that it may simulate, with other luck than the run's.
+    """
 
     name: str
 

@@ -23,7 +23,7 @@ import datetime
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 import simpy
@@ -36,21 +36,17 @@ from omnisim.market.day import TODAY, Today
 from omnisim.market.market import Market, each, grant, open_market, split_population
 from omnisim.market.reach import Bought, buy
 from omnisim.market.rules import active_channels
-from omnisim.plan import Observation, Plan, Policy, to_cents
-from omnisim.plan_file import check_plan
+from omnisim.plan import Plan, Policy, to_cents
+from omnisim.review import Desk, Reader
 from omnisim.scenario.model import Scenario
 from omnisim.season import WEEKDAYS, Season, block_start, share_of_year
+from omnisim.streams import key
 from omnisim.supply.backend import Backend
 from omnisim.supply.fulfilment import Fulfilment
 from omnisim.supply.layout import lay_out
 from omnisim.supply.replenishment import share_out
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 Progress = Callable[[int, int], None]
-Reader = Callable[[Books, str], "pd.DataFrame"]
-"""Makes one table of the books so far."""
 FEW = 2_000
 """Orders or parcels that one thread works through before a second one is worth waking."""
 
@@ -65,6 +61,8 @@ class World:
     fulfilment: Fulfilment
     ledger: Ledger
     day: int
+    luck: int = 0
+    """Number that policies draw from."""
 
     def clone(self) -> World:
         """An independent copy: the end of a warm-up serves every plan that is compared on it."""
@@ -90,7 +88,8 @@ def open_world(scenario: Scenario, seed: int, replication: int = 0, *, parts: in
     ledger.segments[:, 0], born = market.take_census(ledger.first_day, page.months.size, pool)
     np.add.at(page.buyers, page.months, born)
     backend = Backend(lay_out(scenario, names, seed, replication))
-    return World(scenario, market, backend, Fulfilment([{} for _ in split]), ledger, -scenario.horizon.warm_up)
+    return World(scenario, market, backend, Fulfilment([{} for _ in split]), ledger, -scenario.horizon.warm_up,
+                 int(key(seed, replication, "policy")))
 
 
 class Run:
@@ -99,7 +98,8 @@ class Run:
     def __init__(self, world: World, plan: Plan, policy: Policy | None, read: Reader | None,
                  pool: ThreadPoolExecutor | None) -> None:
         self.world, self.scenario = world, world.scenario
-        self.plan, self.policy, self.read, self.pool = plan, policy, read, pool
+        self.plan, self.pool = plan, pool
+        self.desk = None if policy is None else Desk(self.scenario, policy, read, world.luck)
         self.names = world.ledger.names
         self.channels = [self.scenario.channels[name] for name in self.names]
         self.skus = list(self.scenario.products)
@@ -134,16 +134,8 @@ class Run:
 
     def review(self, day: int) -> None:
         """Step 2: the policy may change the plan, from the first reported day on."""
-        if self.policy is not None and day >= 0 and day % self.scenario.policy.every == 0:
-            observation = Observation(day, self.plan, self._read)
-            new = self.policy.review(observation)
-            if new is not None:
-                check_plan(new, self.scenario)
-            changed = describe_change(self.plan, new, self.scenario, day) if new is not None else ""
-            self.plan = new if new is not None else self.plan
-            self.world.ledger.decisions.append({
-                "day": day, "policy": self.policy.name, "saw": f"days 0 to {day - 1}" if day else "the plan of today",
-                "changed": changed or "nothing"})
+        if self.desk is not None and day >= 0:
+            self.plan = self.desk.review(day, self.plan, self.world.ledger)
         for n, name in enumerate(self.names):
             planned = self.plan.budget_on(name, day) if day >= 0 else None
             self.budget[n] = planned if planned is not None else to_cents(self.channels[n].budget)
@@ -151,11 +143,6 @@ class Run:
             for n, sku in enumerate(self.skus):
                 if sku in self.plan.base_stock:
                     self.world.backend.buyer.level[0, n] = self.plan.base_stock[sku]
-
-    def _read(self, table: str) -> pd.DataFrame:
-        if self.read is None:
-            raise LookupError("this run was started without tables to read")
-        return self.read(self.world.ledger.so_far(self.world.day), table)
 
     def live(self, day: int) -> None:
         """Step 3."""
@@ -276,22 +263,6 @@ def daily(clock: simpy.Environment, hour: int, step: Callable[[int], None]) -> G
     while True:
         step(int(np.floor(clock.now)))
         yield clock.timeout(1)
-
-
-def describe_change(old: Plan, new: Plan, scenario: Scenario, day: int) -> str:
-    """What a new plan changes today, in words."""
-    today = Plan.today(scenario)
-    found = []
-    for name in today.budgets:
-        before, after = (plan.budget_on(name, day) for plan in (old, new))
-        before, after = (today.budgets[name][0] if cents is None else cents for cents in (before, after))
-        if before != after:
-            found.append(f"{name} {before / 100:,.2f} → {after / 100:,.2f}")
-    for sku, level in today.base_stock.items():
-        before, after = old.base_stock.get(sku, level), new.base_stock.get(sku, level)
-        if before != after:
-            found.append(f"{sku} base stock {before:,} → {after:,}")
-    return "; ".join(found)
 
 
 def warm_up(scenario: Scenario, seed: int = 1, replication: int = 0, *, threads: int = 2,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from omnisim.optimise.budget_plan import BudgetPlan
     from omnisim.results import Result
+    from omnisim.study.comparison import Comparison
     from omnisim.study.study import Study
 
 ENDING = (signal.SIGINT, signal.SIGTERM)
@@ -145,6 +146,24 @@ def study_answer(study: Study, export: Path | None) -> Answer:
             if path is not None:
                 console.print(f"→ {path}", markup=False)
     return Answer(record, show, 4 if faults else 0, faults)
+
+
+def comparison_answer(found: Comparison, out: Path | None) -> Answer:
+    """What a comparison has to say."""
+    record = {"baseline": found.baseline, "reference": found.reference, "seed": found.seed,
+              "replications": found.replications, "table": records(found.table), "regret": records(found.regret),
+              "tests": records(found.tests), "budgets": records(found.budgets.reset_index()),
+              "out": None if out is None else str(out)}
+
+    def show(console: Console) -> None:
+        goal = found.kpis[0]
+        unit = f" [{found.currency}]" if goal in ("profit", "gmv", "media", "cost") else ""
+        print_frame(console, found.wide(), title=f"{goal}{unit}, {found.replications} replications; differences to "
+                    f"{found.baseline}, 95 % for all at once")
+        print_frame(console, found.budgets.reset_index(), title=f"media a day [{found.currency}]")
+        if out is not None:
+            console.print(f"→ {out}", markup=False)
+    return Answer(record, show, warnings=found.warnings)
 
 
 def print_frame(console: Console, frame: pd.DataFrame, *, title: str = "") -> None:

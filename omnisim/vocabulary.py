@@ -291,6 +291,14 @@ PHRASES = {
     "What would a larger or smaller budget bring?": "预算增减会带来什么？", "The dot is this plan": "圆点为本方案",
     "objective": "目标值", "How far is each channel from saturation?": "各渠道离饱和还有多远？",
     "Dot: the plan's mean spend of a period; ring: today's": "实心点：方案的每期平均投放；空心圈：当前",
+    "Which policy brings more {what}?": "哪种策略带来更多{what}？",
+    "None is surely ahead of {base}": "没有策略确定领先于{base}",
+    "Surely ahead of {base}: {names}": "确定领先于{base}：{names}",
+    "difference to {base} ({level}); lines: 95 % for all at once, {n} replications":
+        "与{base}（{level}）之差；横线为同时成立的95%区间，{n}次重复",
+    "When does each policy pull ahead, or fall behind?": "各策略何时领先，何时落后？",
+    "At the end {name} is ahead by {value}": "期末{name}领先{value}",
+    "profit ahead of {base}, mean": "相对{base}的累计利润（均值）",
     "spend of a period": "每期投放", "response of a period": "每期响应",
     "What does each channel's money bring?": "各渠道的钱带来多少？",
     "Points: simulated, with 95 % intervals; dot: the plan's mean spend; ring: today's":

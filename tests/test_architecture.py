@@ -16,9 +16,12 @@ import omnisim
 ROOT = Path(omnisim.__file__).parent
 LAYERS = (  # a room may import from the rows below its own, and from itself
     {"cli"},
+    {"verbs"},
+    {"words"},  # what the verbs have in common
     {"terminal"},  # what the command line shows
     {"sweeps"},  # a verb of the door with a file of its own
     {"door"},
+    {"choice"},  # what a run may be told to do
     {"policies"},
     {"report"},
     {"study"},
@@ -28,6 +31,7 @@ LAYERS = (  # a room may import from the rows below its own, and from itself
     {"canvas"},  # what plots are drawn on
     {"fonts"},
     {"simulation"},
+    {"review"},  # what a policy is shown, and what it decides
     {"exchange"},  # what market and supply hand to each other
     {"market", "supply"},
     {"ledger", "plan_file"},

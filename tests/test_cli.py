@@ -161,7 +161,7 @@ def test_twelve_faults_show_ten_and_a_count(capsys: pytest.CaptureFixture[str],
 
 @pytest.mark.parametrize("words", [["run"], ["run", "a", "--seed", "x"], ["run", "a", "--seed", "-1"], ["rnu"], [],
                                    ["run", "a", "--no-such"], ["run", "a", "--lang", "fr"], ["calibrate"],
-                                   ["allocate"], ["compare", "a"], ["sweep"], ["report"], ["replenish"], ["--no-such"]])
+                                   ["allocate"], ["compare"], ["sweep"], ["report"], ["replenish"], ["--no-such"]])
 def test_wrong_usage(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
     answer = run_json(capsys, *words)
     assert answer["exit_code"] == 2

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import omnisim as om
-from omnisim import door, plan_file
+from omnisim import choice, door, plan_file
 from omnisim.errors import UsageError
 from omnisim.plan import Observation, Plan
 from omnisim.policies import Inertia, find_policy
@@ -96,7 +96,7 @@ def test_plans_in_every_form(scenario: om.Scenario, monkeypatch: pytest.MonkeyPa
 def test_plans_are_merged_period_by_period() -> None:
     money = Plan((0, 7), {"douyin": (100, 200)})
     stock = Plan((0, 14), {"taobao": (5, 6)}, {"sku_a": 40})
-    merged = door.merge([money, stock])
+    merged = choice.merge([money, stock])
     assert merged == Plan((0, 7, 14), {"douyin": (100, 200, 200), "taobao": (5, 5, 6)}, {"sku_a": 40})
     for day in range(20):
         assert merged.budget_on("douyin", day) == money.budget_on("douyin", day)
@@ -105,7 +105,7 @@ def test_plans_are_merged_period_by_period() -> None:
 
 def test_contradictions_are_all_named() -> None:
     with pytest.raises(UsageError) as caught:
-        door.merge([Plan(budgets={"a": (1,)}, base_stock={"s": 1}), Plan(budgets={"a": (2,)}, base_stock={"s": 2})])
+        choice.merge([Plan(budgets={"a": (1,)}, base_stock={"s": 1}), Plan(budgets={"a": (2,)}, base_stock={"s": 2})])
     assert [fault.what for fault in caught.value.faults] == ["budgets.a", "base_stock.s"]
 
 

@@ -81,12 +81,26 @@ class Product(Section):
 
 
 class PolicyChoice(Section):
-    """Who decides while the days pass."""
+    """Who decides while the days pass, how often, on what data."""
 
-    name: Literal["inertia"] = "inertia"
+    name: Literal["inertia", "equal", "roi", "last_click", "60/30/10", "ranking", "pause", "bandit", "lp_once",
+                  "lp_rolling", "reference"] = "inertia"
     """Named policy."""
     every: int = quantity(7, unit="day", ge=1, le=3660)
-    """Days between two reviews."""
+    """Days between two reviews; as many as are reported for a single one, on the first day."""
+    delay: int = quantity(0, unit="day", ge=0, le=366)
+    """Days from a decision until it takes hold."""
+    cost: Money = quantity(0.0, unit="currency/review", ge=0, le=1e9)
+    """Cost of a review, booked as labour of all channels alike."""
+    data_delay: int = quantity(0, unit="day", ge=0, le=366)
+    """Days until what happened stands in the tables that a review looks at."""
+    rights: Literal["all", "own"] = "all"
+    """all: one team sees every channel and moves money between them. own: each channel has a team of its own that sees
+    this channel alone and decides about its budget alone."""
+    integrated: Date | None = None
+    """With own: first day on which everybody sees all."""
+    integration_cost: Money = quantity(0.0, unit="currency", ge=0, le=1e12)
+    """Paid on that day, booked as labour of all channels alike."""
 
 
 class Scenario(Section):
