@@ -1,8 +1,9 @@
 """Instances of replenishment: 50 SKU × 5 nodes × 26 weeks, by seed; what the figures of replenish.md are about.
 
 Weekly demand of a cell is Poisson around a level of its own, 2.2 times as high in two campaigns of two weeks each; the
-smallest order is two weeks of its ordinary mean. Volume received by node and week and money spent by week are limited to f times their
-mean need. What is not on the shelf is lost. The cost is what planning can change: orders, holding, lost margin.
+smallest order is two weeks of its ordinary mean. Volume received by node and week and money spent by week are limited
+to f times their mean need, campaigns included. What is not on the shelf is lost. The cost is what planning can
+change: orders, holding, lost margin.
 """
 
 from __future__ import annotations
@@ -45,3 +46,25 @@ def make_shops(seed: int, *, skus: int = 50, nodes: int = 5, weeks: int = WEEKS,
     budget = pd.DataFrame({"limit": "budget", "node": None, "period": None, "value": [factor * money]})
     limits = pd.concat([capacity.astype(object), budget.astype(object)], ignore_index=True)
     return {"items": items, "demand": frame, "limits": limits}
+
+
+def make_chain(seed: int, *, skus: int = 50, nodes: int = 5, weeks: int = WEEKS, factor: float = 1.4
+               ) -> dict[str, pd.DataFrame]:
+    """Tables of the same shops, fed by a central warehouse with a smallest order of two weeks of all of them.
+
+    The warehouse orders from suppliers within the weekly budget, and receives within a capacity of its own; an order
+    costs three times as much as one of a shop, and a unit six tenths as much to hold.
+    """
+    tables = make_shops(seed, skus=skus, nodes=nodes, weeks=weeks, factor=factor)
+    items, limits = tables["items"].assign(source="central"), tables["limits"]
+    rng = np.random.default_rng(seed + 1000)
+    central = items.groupby("sku", sort=False).agg(
+        cost=("cost", "first"), lost=("lost", "first"), volume=("volume", "first"), order_cost=("order_cost", "first"),
+        holding=("holding", "first"), moq=("moq", "sum")).reset_index()
+    central = central.assign(node="central", source="", order_cost=3.0 * central["order_cost"],
+                             holding=0.6 * central["holding"],
+                             on_hand=np.floor(central["moq"] / 2 * rng.uniform(0.0, 2.0, skus)).astype(np.int64))
+    received = limits.loc[limits["limit"] == "capacity", "value"].astype(float).sum()
+    capacity = pd.DataFrame({"limit": ["capacity"], "node": ["central"], "period": [None], "value": [received]})
+    return {"items": pd.concat([items, central[items.columns]], ignore_index=True), "demand": tables["demand"],
+            "limits": pd.concat([limits, capacity.astype(object)], ignore_index=True)}

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from omnisim.plan import Observation, Plan, Policy
     from omnisim.results import Result
     from omnisim.scenario.model import Scenario
+    from omnisim.stocking import replenish
     from omnisim.sweeps import sweep
 
 __version__ = "0.1.0"
@@ -37,6 +38,7 @@ __all__ = [
     "allocate",
     "calibrate",
     "load",
+    "replenish",
     "run",
     "schema",
     "sweep",
@@ -46,6 +48,7 @@ _HOMES = {
     "allocate": "door",
     "calibrate": "door",
     "load": "door",
+    "replenish": "stocking",
     "run": "door",
     "schema": "door",
     "sweep": "sweeps",

@@ -13,7 +13,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -30,20 +30,13 @@ from omnisim.terminal import (
     records,
     stop_promptly,
 )
+from omnisim.verbs.replenish import replenish
+from omnisim.words import Job, Json, Out, Seed, Sets, Threads, changed
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from omnisim.scenario.model import Scenario
     from omnisim.study.fit import Fit
-
-Job: TypeAlias = Callable[[], Answer]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
-Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Directory for the results.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="The luck of the run; the same seed gives the same bits.")]
-Sets = Annotated[list[str] | None, typer.Option("--set", metavar="PATH=VALUE",
-                                                help="Change one value; may be repeated.")]
-Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Processor threads; changes no result.")]
 
 app = typer.Typer(name="omnisim", add_completion=False, pretty_exceptions_enable=False)
 
@@ -356,6 +349,9 @@ def allocate(file: Annotated[Path | None, typer.Argument(metavar="[FILE]")] = No
     return job
 
 
+app.command("replenish")(replenish)
+
+
 @app.command("sweep")
 def sweep(file: Annotated[Path, typer.Argument(metavar="FILE", help="Sweep file, or study directory.")],
           jobs: Annotated[int | None, typer.Option("--jobs", metavar="N", min=1, help="Worker processes.")] = None,
@@ -377,24 +373,3 @@ def sweep(file: Annotated[Path, typer.Argument(metavar="FILE", help="Sweep file,
             study.export(export)
         return study_answer(study, export)
     return job
-
-
-def changed(scenario: Scenario, sets: Sequence[str]) -> Scenario:
-    """The scenario with the values of ``--set``."""
-    from omnisim.scenario.text import read_value
-
-    changes: dict[str, object] = {}
-    faults = []
-    for words in sets:
-        path, equals, value = (part.strip() for part in words.partition("="))
-        if not equals or not path or path in changes:
-            rule = "must give each path once" if equals and path else "must be PATH=VALUE"
-            faults.append(Fault("--set", words, "", rule, "Write it as --set channels.douyin.budget=2000."))
-            continue
-        try:
-            changes[path] = read_value(value, f"--set {path}")
-        except OmnisimError as error:
-            faults += error.faults
-    if faults:
-        raise UsageError(*faults)
-    return scenario.with_(changes) if changes else scenario

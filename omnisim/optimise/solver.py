@@ -142,7 +142,7 @@ class Solver:
 
 
 class GrowingProgramme:
-    """Minimise cost · v, row_low ≤ A v ≤ row_high, v ≥ 0, with columns that are added; each solution starts from the last.
+    """Minimise cost · v, row_low ≤ A v ≤ row_high, v ≥ 0; columns are added, and each solution starts from the last.
 
     Parameters
     ----------

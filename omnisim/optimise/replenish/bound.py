@@ -7,7 +7,6 @@ until it and the bound meet (column generation, Dantzig–Wolfe); a few steps of
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -111,7 +110,7 @@ def entries(lots: Lots, rows: Rows, cells: Ints, order: Ints, n: int
     """Start, row and entry of the columns of plans: what each uses of the rows, and the one plan that a cell has."""
     use = np.zeros((len(cells), n))
     line = np.arange(len(cells))[:, None]
-    stock, lost, x = simulate(lots, cells, order)
+    _, lost, x = simulate(lots, cells, order)
     for row, factor in zip(lots.order_row, lots.order_use, strict=True):
         _add(use, line, row[cells], factor[cells, None] * order)
     for row, factor in zip(lots.lost_row, lots.lost_use, strict=True):
@@ -200,10 +199,10 @@ def relax(lots: Lots, rows: Rows, *, gap: float = 5e-5, rounds: int = MOST_ROUND
     programme.add(none, prices.cost)
     dual = np.zeros(len(lots.limit)) if start is None else start.copy()
     _climb(prices, rows, programme, dual, is_late)
-    best = (np.inf, prices.dual, np.zeros(0), np.zeros(len(lots.limit)))
+    best: tuple[float, Floats, Floats, Floats] = (np.inf, prices.dual, np.zeros(0), np.zeros(len(lots.limit)))
     for _ in range(rounds):
         best = programme.solve()
-        value, price = best[:2]
+        value, price, _, _ = best
         if value - prices.bound <= gap * abs(value) or is_late():
             break
         added = 0
@@ -214,8 +213,7 @@ def relax(lots: Lots, rows: Rows, *, gap: float = 5e-5, rounds: int = MOST_ROUND
                 break
         if not added:
             break
-    value, price, weight, missed = best
-    return Relaxation(prices.bound, prices.dual, price, value, weight, programme.columns, missed, programme)
+    return Relaxation(prices.bound, prices.dual, best[1], best[0], best[2], programme.columns, best[3], programme)
 
 
 def _climb(prices: _Prices, rows: Rows, programme: Programme, dual: Floats, is_late: Callable[[], bool]) -> None:

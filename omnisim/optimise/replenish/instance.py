@@ -9,11 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from omnisim.optimise.replenish.lots import Floats, Ints, Lots
 
 FAR = 1 << 40
 """More units than there ever are."""
+SUMS = ("total_budget", "service")
+"""Kinds of limits that hold for the sum over all periods."""
 MUST = 1e7
 """Cost of a unit that a feeder was to send and does not have [currency]: never paid in a plan."""
 
@@ -28,7 +31,8 @@ class Shared:
     kind : str  budget, total_budget, capacity, storage or service
     where : str  the line it came from
     unit : str
-    value : (periods,) float, or (1,) for one sum over all periods; of a service target the units that may be lost
+    value : (periods,) float, or (1,) for one sum over all periods; NaN where a period has no limit; of a service target
+        the units that may be lost
     members : (cells,) bool
     asked : float  the figure as written, as a service target of 0.95
     """
@@ -143,8 +147,8 @@ def to_lots(instance: Instance, *, linked: bool = True) -> tuple[Lots, Rows]:
     for place, shared in enumerate(instance.limits):
         rows.add_limit(place, shared)
     cells, periods = instance.demand.shape
-    hold, lost, safety, leftover = (array.copy() for array in (instance.holding, instance.lost, instance.safety,
-                                                               instance.leftover))
+    hold, lost, leftover = instance.holding.copy(), instance.lost.copy(), instance.leftover.copy()
+    safety = instance.safety.copy()
     demand, receipt, on_hand = instance.demand.copy(), instance.receipt, instance.on_hand
     feeders = instance.feeders
     lost[feeders] = MUST
@@ -180,9 +184,9 @@ def whole_moq(instance: Instance) -> Ints:
 def order_up_to(instance: Instance) -> Ints:
     """(cells, periods) highest stock that is worth ordering up to [unit].
 
-    It is what is still asked for, with safety, and a smallest order beside: an order above the smallest that ends higher
-    could be smaller, and cheaper. A feeder needs what those that it feeds need. Goods with a shelf life are never
-    stocked beyond what is asked for within it.
+    It is what is still asked for, with safety, and a smallest order beside: an order above the smallest that ends
+    higher could be smaller, and cheaper. A feeder needs what those that it feeds need. Goods with a shelf life are
+    never stocked beyond what is asked for within it.
     """
     demand, spare = instance.demand, whole_moq(instance) + instance.batch + instance.safety
     ahead = np.concatenate([np.zeros((len(spare), 1), np.int64), demand.cumsum(axis=1)], axis=1)
@@ -214,17 +218,19 @@ class _Rows:
         """The rows of one line of the limits."""
         instance, first = self.instance, len(self.limit)
         cells, periods = instance.demand.shape
-        is_sum = len(shared.value) == 1 and (periods > 1 or shared.kind in ("total_budget", "service"))
-        at = np.full(periods, first) if is_sum else first + np.arange(periods)
-        self.limit += list(shared.value)
-        self.owner += [place] * len(shared.value)
-        self.period += [-1] if is_sum else list(range(periods))
-        self.scale += [max(float(value), 1e-3 * float(shared.value.max()), 1e-9) for value in shared.value]
+        is_sum = shared.kind in SUMS
+        known = np.isfinite(shared.value)
+        values = shared.value[known]
+        at = np.full(periods, first) if is_sum else np.where(known, first + known.cumsum() - 1, -1)
+        self.limit += list(values)
+        self.owner += [place] * len(values)
+        self.period += [-1] if is_sum else list(np.flatnonzero(known))
+        self.scale += [max(float(value), 1e-3 * float(values.max()), 1e-9) for value in values]
         row = np.where(shared.members[:, None], at[None, :], -1)
         if shared.kind in ("budget", "total_budget"):
             paid = np.arange(periods)[None, :] - instance.lead_time[:, None]  # money is spent when the order is given
             is_bought = (instance.feeder[:, None] < 0) & (paid >= 0) & shared.members[:, None]
-            row = np.where(is_bought, first if is_sum else first + np.maximum(paid, 0), -1)
+            row = np.where(is_bought, at[np.maximum(paid, 0)], -1)
             self._place(self.order, self.order_use, row, instance.cost)
         elif shared.kind == "capacity":
             self._place(self.order, self.order_use, row, instance.volume)
@@ -263,9 +269,9 @@ class _Rows:
     @staticmethod
     def _place(rows: list[Ints], uses: list[Floats], row: Ints, use: Floats) -> None:
         """Put rows where none stand yet, cell by cell."""
-        todo = (row >= 0).any(axis=1)
+        todo: NDArray[np.bool_] = np.any(row >= 0, axis=1)
         for held, factor in zip(rows, uses, strict=True):
-            free = todo & (held < 0).all(axis=1)
+            free = np.asarray(todo & np.all(held < 0, axis=1), bool)
             held[free], factor[free] = row[free], use[free]
             todo &= ~free
         if todo.any():

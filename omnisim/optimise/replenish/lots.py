@@ -1,7 +1,7 @@
 """The best orders of one article at one node when capacity and money have prices: exact, over whole units.
 
-One programme over weeks backwards with the stock as state. With x the stock after this week's order, d demand, h holding,
-l lost sale, v the price of a unit, K of an order:
+One programme over weeks backwards with the stock as state. With x the stock after this week's order, d demand, h
+holding, l lost sale, v the price of a unit, K of an order:
 
     g(x) = h·max(x − d, 0) + l·max(d − x, 0) + f'(max(x − d, 0)),
     f(s) = min{ g(s), K − v·s + min over x in [s + moq, s + most] of v·x + g(x) }.
@@ -278,6 +278,7 @@ def make_scratch(lots: Lots) -> Scratch:
         top = max(top, int(high.max(initial=0)))
         stock = np.maximum(high - lots.demand[:, t], 0)
     size = top + 2
-    return Scratch(np.zeros(size), np.zeros(size), np.zeros(size), np.zeros(size, np.int64), np.zeros(periods, np.int64),
-                   np.zeros((periods, size), np.int32), np.zeros(periods), np.zeros(periods), np.zeros(periods),
-                   np.zeros(periods, np.int64), np.zeros(periods, np.int64))
+    units, money = np.zeros(periods, np.int64), np.zeros(periods)
+    return Scratch(np.zeros(size), np.zeros(size), np.zeros(size), np.zeros(size, np.int64), units.copy(),
+                   np.zeros((periods, size), np.int32), money.copy(), money.copy(), money.copy(), units.copy(),
+                   units.copy())

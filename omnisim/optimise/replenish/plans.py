@@ -23,8 +23,10 @@ from omnisim.optimise.replenish.search import (
 
 CHUNK = 400
 """Iterations between two looks at the clock."""
-WARM, COLD = 0.04, 0.003
+WARM, COLD = 0.01, 0.02
 """Temperature at the start, as a share of the bound's cost of a cell; what is left of it at the end."""
+FEW = 60
+"""Cells below which a step is large against the whole, and the start has to be warmer."""
 USUAL, BEYOND = 0.97, 2
 """Share of orders of the bound's plans that must fit under the levels of the search, and periods added."""
 
@@ -68,7 +70,8 @@ def find_plan(instance: Instance, rows: Rows, found: Relaxation, effort: Effort,
     state = begin(instance, lots, links, open_state(lots, dual, effort.seed), found)
     scratch = make_scratch(lots)
     most = effort.rounds * len(links.sells) if effort.rounds is not None else None
-    warm = WARM * max(found.bound, 1e-9) / len(instance.skus)
+    cells = len(instance.skus)
+    warm = WARM * max(found.bound, 1e-9) / cells * max(1.0, FEW / cells)
     done = 0
     while True:
         share = effort.spent() if most is None else done / most
@@ -119,7 +122,8 @@ def usual_levels(instance: Instance, found: Relaxation, lots: Lots) -> Ints:
     ends = np.minimum(np.arange(periods) + usual, periods)
     near = ahead[:, ends] - ahead[:, :-1]
     least = instance.summed(2 * whole_moq(instance) + instance.safety)
-    return np.minimum(order_up_to(instance), np.maximum(near, 0) + least[:, None])
+    levels: Ints = np.minimum(order_up_to(instance), near + least[:, None])
+    return levels
 
 
 def price_of_sent(instance: Instance, rows: Rows, found: Relaxation) -> Floats:

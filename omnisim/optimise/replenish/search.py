@@ -18,7 +18,6 @@ from omnisim.optimise.replenish.lots import (
     Floats,
     Ints,
     Lots,
-    Scratch,
     cost_lots,
     follow,
     occupy,
@@ -250,7 +249,7 @@ def insert(lots, links, scratch, state, sequence, wanted):
         set_room(lots, b, room, scratch)
         fits = links.feeder[b] >= 0 or lots.lost[b] < MUST
         for t in range(order.shape[1]):
-            if wanted[b, t] > scratch.most[t]:
+            if wanted[b, t] > scratch.most[t] or lots.space_row[b, t] >= 0:
                 fits = False
         if fits and lots.lost[b] < MUST:
             order[b, :] = wanted[b]
@@ -308,12 +307,10 @@ def make_links(lots: Lots, sku: Ints, node: Ints, feeder: Ints, lead: Ints, guid
         members = sells[sku[sells] == number]
         family[np.ix_(sku == number, np.arange(1, len(members) + 1))] = members
         family[sku == number, 0] = len(members)
-    soft = np.unique(lots.lost_row[lots.lost_row >= 0])
-    return Links(sku, node, feeder, lead, family, sells.astype(np.int64), guide, soft.astype(np.int64), penalty)
+    soft = set(lots.lost_row[lots.lost_row >= 0].tolist())
+    for row in lots.order_row.reshape(-1, lots.demand.shape[1]):  # several orders of a cell may share a row
+        numbers, counts = np.unique(row[row >= 0], return_counts=True)
+        soft |= set(numbers[counts > 1].tolist())
+    listed: Ints = np.array(sorted(soft), np.int64)
+    return Links(sku, node, feeder, lead, family, sells.astype(np.int64), guide, listed, penalty)
 
-
-def scratch_for(lots: Lots) -> Scratch:
-    """Room for the search; feeders can hold what all send."""
-    from omnisim.optimise.replenish.lots import make_scratch
-
-    return make_scratch(lots)
