@@ -207,8 +207,8 @@ class StockPlan:
         if self.outlook is not None:
             share = self.outlook.share
             which = "all outlooks" if share >= 1.0 else f"the worst {share:.0%} of outlooks"
-            return [f"mean cost of {which}: {self.objective:,.2f} {self.instance.currency}; the plan is that for demand "
-                    f"at {self.outlook.planned_for}",
+            return [f"mean cost of {which}: {self.objective:,.2f} {self.instance.currency}; the plan is that for "
+                    f"demand at {self.outlook.planned_for}",
                     f"somebody who knew what comes would pay {self.bound:,.2f} at least: gap {self.gap:.2%}"]
         demand, lost = int(self.instance.demand.sum()), int(self.account.lost.sum())
         served = 1.0 - lost / demand if demand else 1.0
