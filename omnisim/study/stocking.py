@@ -11,7 +11,7 @@ import numpy as np
 
 from omnisim.errors import Fault, UsageError
 from omnisim.optimise.replenish.planning import Wish, plan_stock
-from omnisim.optimise.replenish.tables import read_instance, read_table
+from omnisim.optimise.replenish.tables import HOLDING, YEAR, read_instance, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,14 +51,38 @@ def plan_replenishment(items: Table | None, demand: Table, limits: Table | None,
 
 
 def scenario_items(scenario: Scenario, days: float) -> pd.DataFrame:
-    """The articles of a scenario at its warehouse, as a table; lead times in periods, rounded up."""
+    """The articles of a scenario where they stand, as a table; lead times in periods, rounded up.
+
+    Delays of deliveries, express orders and moves between nodes on one level are left out.
+    """
     import pandas as pd
 
     supply = scenario.supply
+    if supply.nodes:
+        return pd.DataFrame([_item(scenario, place, sku, days) for place, node in supply.nodes.items()
+                             for sku in node.stock])
     return pd.DataFrame([{
         "sku": sku, "node": supply.warehouse, "cost": product.cost, "price": product.price, "moq": supply.moq,
         "lead_time": math.ceil(supply.lead_time / days), "on_hand": product.base_stock}
         for sku, product in scenario.products.items()])
+
+
+def _item(scenario: Scenario, place: str, sku: str, days: float) -> dict[str, object]:
+    """One article at one node."""
+    from omnisim.scenario.network import feeding, landed_cost, supplier_of
+
+    node, product, route = scenario.supply.nodes[place], scenario.products[sku], feeding(scenario, place, sku)
+    rule, cost = node.stock[sku], landed_cost(scenario, sku) / 100.0
+    is_fed = route is not None and route.source in scenario.supply.nodes
+    maker = None if is_fed else scenario.supply.suppliers.get(supplier_of(scenario, sku) or "")
+    level = rule.reorder_point + rule.lot if rule.rule == "reorder_point" else rule.level
+    lead = (0 if route is None else route.lead_time) + (0 if maker is None else maker.lead_time)
+    return {"sku": sku, "node": place, "source": route.source if is_fed and route is not None else "", "cost": cost,
+            "lost": max(product.price - cost, 0.0), "holding": HOLDING * cost * days / YEAR
+            + node.storage_cost * days / 30.0, "order_cost": 0.0 if maker is None else maker.order_cost,
+            "moq": 1 if maker is None else maker.moq, "lead_time": math.ceil(lead / days),
+            "on_hand": level if rule.opening is None else rule.opening,
+            "shelf_life": 0 if product.shelf_life is None or is_fed else max(1, int(product.shelf_life // days))}
 
 
 def simulated_demand(stock: pd.DataFrame, days: int) -> pd.DataFrame:

@@ -30,7 +30,7 @@ class Wish:
     Parameters
     ----------
     gap : float  to stop at, relative
-    time_limit : float [second]
+    time_limit : float [second]  without the compilation of the first use
     rounds : int or None  iterations a cell, after which the search ends whatever the time; None for the time alone
     seed : int  luck of the search
     clock : callable  seconds that count; processor time makes a figure independent of what else the machine does
@@ -50,6 +50,7 @@ def plan_stock(instance: Instance, wish: Wish, progress: Callable[[int, int], No
     ------
     InfeasibleError  naming the lines that no plan keeps together
     """
+    compile_kernels()
     begin = wish.clock()
 
     def spent() -> float:
@@ -91,6 +92,15 @@ def _warnings(plan: StockPlan, wish: Wish, is_late: bool) -> tuple[Fault, ...]:
         warnings.append(Fault("replenish", "time_limit", f"{wish.time_limit:g} s", "ended the search: the plan depends "
                               "on the machine, the bound holds on any", "Give rounds for the same plan everywhere."))
     return tuple(warnings)
+
+
+def compile_kernels() -> None:
+    """Compile, or load from the cache, what is compiled at first use, so that no time limit counts it."""
+    one, none, free = np.ones(1, np.int64), np.zeros((1, 1), np.int64), np.zeros(1)
+    single = Instance(np.array(["one"], object), np.array(["one"], object), none, none, 0 * one, one, one, 0 * one,
+                      0 * one, free, free + 1.0, free, free, free, free, free, one, 0 * one, -one)
+    lots, rows = to_lots(single)
+    find_plan(single, rows, relax(lots, rows), Effort(1, lambda: 0.0), gap=-1.0)
 
 
 def first_prices(instance: Instance, lots: Lots) -> Floats:
