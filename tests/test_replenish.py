@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pulp
 import pytest
+from building import network
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -390,3 +391,16 @@ def test_one_plan_for_several_demands_stands_above_knowing_them() -> None:
     assert worst.objective <= (both[:2].sum() + 0.04 * both[2]) / 2.04 + 1e-9
     with pytest.raises(om.UsageError, match="depends on demand"):
         om.replenish(items=items.assign(service=0.9), demand=pd.concat(parts), rounds=1)
+
+
+def test_a_scenario_with_nodes_becomes_two_echelons() -> None:
+    scenario = network()
+    rng = np.random.default_rng(3)
+    demand = pd.DataFrame([{"sku": sku, "node": node, "period": t, "demand": int(rng.poisson(20))}
+                           for sku in ("core", "gift") for node in ("central", "shop") for t in range(5)])
+    plan = om.replenish(scenario, demand=demand, rounds=20)
+    assert plan.instance.has_echelons
+    assert set(plan.table["node"]) == {"central", "shop", "central (own orders)"}
+    assert plan.instance.demand.sum() == demand["demand"].sum()
+    assert plan.table.loc[plan.table["node"] == "central", "order"].sum() > 0
+    assert not plan.account.broken

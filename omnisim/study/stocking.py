@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from omnisim.scenario.model import Scenario
 
 Table: TypeAlias = Union["pd.DataFrame", str, Path]
+OWN = " (own orders)"
+"""Behind the name of a node that feeds others, for what it sells itself."""
 MOST_GAP, MOST_SECONDS, MOST_ROUNDS = 1.0, 1e6, 10_000_000
 
 
@@ -36,7 +38,7 @@ def plan_replenishment(items: Table | None, demand: Table, limits: Table | None,
     if items is None:
         if scenario is None:
             raise UsageError(Fault("replenish", "items", "", "is missing", "Give a table of articles, or a scenario."))
-        items = scenario_items(scenario, days)
+        items, demand = part_sellers(scenario_items(scenario, days), read_table(demand, "demand"))
     currency = "currency" if scenario is None else scenario.currency
     rows = read_table(demand, "demand")
     if "scenario" not in rows.columns:
@@ -67,6 +69,23 @@ def scenario_items(scenario: Scenario, days: float) -> pd.DataFrame:
         for sku, product in scenario.products.items()])
 
 
+def part_sellers(items: pd.DataFrame, demand: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What a node that feeds others sells itself, as a node of its own that it feeds at once and at no cost."""
+    import pandas as pd
+
+    if "source" not in items.columns:
+        return items, demand
+    feeding = set(zip(items["sku"], items["source"], strict=True))
+    both = pd.Series([key in feeding for key in zip(demand["sku"], demand["node"], strict=True)], index=demand.index)
+    own = demand["node"].astype(str) + OWN
+    feeds = pd.Series([key in feeding for key in zip(items["sku"], items["node"], strict=True)], index=items.index)
+    sellers = items[feeds]
+    added = sellers.assign(source=sellers["node"], node=sellers["node"].astype(str) + OWN, lead_time=0, order_cost=0.0,
+                           moq=1, on_hand=0)
+    items = items.assign(shelf_life=items["shelf_life"].where(~feeds, 0))  # it counts where goods are sold
+    return pd.concat([items, added], ignore_index=True), demand.assign(node=demand["node"].where(~both, own))
+
+
 def _item(scenario: Scenario, place: str, sku: str, days: float) -> dict[str, object]:
     """One article at one node."""
     from omnisim.scenario.network import feeding, landed_cost, supplier_of
@@ -82,7 +101,7 @@ def _item(scenario: Scenario, place: str, sku: str, days: float) -> dict[str, ob
             + node.storage_cost * days / 30.0, "order_cost": 0.0 if maker is None else maker.order_cost,
             "moq": 1 if maker is None else maker.moq, "lead_time": math.ceil(lead / days),
             "on_hand": level if rule.opening is None else rule.opening,
-            "shelf_life": 0 if product.shelf_life is None or is_fed else max(1, int(product.shelf_life // days))}
+            "shelf_life": 0 if product.shelf_life is None else max(1, int(product.shelf_life // days))}
 
 
 def simulated_demand(stock: pd.DataFrame, days: int) -> pd.DataFrame:
