@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from omnisim.door import allocate, calibrate, compare, load, run, schema
-    from omnisim.errors import Fault, InfeasibleError, OmnisimError, ScenarioError, StorageError, UsageError
+    from omnisim.errors import InfeasibleError, OmnisimError, ScenarioError, StorageError, UsageError
     from omnisim.optimise.budget_plan import BudgetPlan
     from omnisim.plan import Observation, Plan, Policy
     from omnisim.results import Result
     from omnisim.scenario.model import Scenario
+    from omnisim.stocking import replenish
     from omnisim.sweeps import sweep
 
 __version__ = "0.1.0"
 
 __all__ = [
     "BudgetPlan",
-    "Fault",
     "InfeasibleError",
     "Observation",
     "OmnisimError",
@@ -38,6 +38,7 @@ __all__ = [
     "calibrate",
     "compare",
     "load",
+    "replenish",
     "run",
     "schema",
     "sweep",
@@ -48,10 +49,10 @@ _HOMES = {
     "calibrate": "door",
     "compare": "door",
     "load": "door",
+    "replenish": "stocking",
     "run": "door",
     "schema": "door",
     "sweep": "sweeps",
-    "Fault": "errors",
     "InfeasibleError": "errors",
     "OmnisimError": "errors",
     "ScenarioError": "errors",

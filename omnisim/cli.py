@@ -30,6 +30,7 @@ from omnisim.terminal import (
     stop_promptly,
 )
 from omnisim.verbs.compare import compare
+from omnisim.verbs.replenish import replenish
 from omnisim.verbs.sweep import sweep
 from omnisim.words import Job, Json, Out, Seed, Sets, Threads, changed
 
@@ -349,5 +350,6 @@ def allocate(file: Annotated[Path | None, typer.Argument(metavar="[FILE]")] = No
     return job
 
 
+app.command("replenish")(replenish)
 app.command("compare")(compare)
 app.command("sweep")(sweep)

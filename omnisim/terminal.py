@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from omnisim.optimise.budget_plan import BudgetPlan
+    from omnisim.optimise.replenish.stock_plan import StockPlan
     from omnisim.results import Result
     from omnisim.study.comparison import Comparison
     from omnisim.study.study import Study
@@ -164,6 +165,21 @@ def comparison_answer(found: Comparison, out: Path | None) -> Answer:
         if out is not None:
             console.print(f"→ {out}", markup=False)
     return Answer(record, show, warnings=found.warnings)
+
+
+def stock_answer(plan: StockPlan, out: Path | None) -> Answer:
+    """What a stock plan has to say; exit code 4 where the gap asked for was not reached."""
+    record = {"objective": plan.objective, "bound": plan.bound, "gap": plan.gap, "cost": plan.account.cost,
+              "table": records(plan.table), "shadow_prices": records(plan.shadow_prices),
+              "out": None if out is None else str(out)}
+
+    def show(console: Console) -> None:
+        for line in plan.lines():
+            console.print(line, markup=False)
+        print_frame(console, plan.shadow_prices[["limit", "price", "unit", "meaning"]], title="shadow prices")
+        if out is not None:
+            console.print(f"→ {out}", markup=False)
+    return Answer(record, show, 0 if plan.is_proven else 4, warnings=plan.warnings)
 
 
 def print_frame(console: Console, frame: pd.DataFrame, *, title: str = "") -> None:

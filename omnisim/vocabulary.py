@@ -319,5 +319,7 @@ PHRASES = {
     "Which setting moves {what} most?": "哪项设置对{what}影响最大？",
     "{path} moves it by {size} over its range": "{path}在其范围内使之变化{size}",
     "mean size of the effect (μ*)": "平均影响幅度（μ*）", "how uneven it is (σ)": "影响的不均匀程度（σ）",
+    "When do goods arrive?": "货什么时候到？", "{lost} of {demand} units are lost": "{demand}件需求中缺货{lost}件",
+    "arriving": "到货", "demand": "需求", "stock": "库存", "period": "期", "Which limits bind?": "哪些限制在起作用？",
 }
 """What plots and summaries say, English → Chinese."""

@@ -141,6 +141,63 @@ class Solver:
                       objective if model.integer is None else float(info.mip_dual_bound))
 
 
+class GrowingProgramme:
+    """Minimise cost · v, row_low ≤ A v ≤ row_high, v ≥ 0; columns are added, and each solution starts from the last.
+
+    Parameters
+    ----------
+    row_low, row_high : float (rows,)
+    """
+
+    def __init__(self, row_low: Floats, row_high: Floats) -> None:
+        self._highs = _quiet_highs()
+        for name, setting in (("presolve", "off"), ("random_seed", 0), ("small_matrix_value", SMALLEST)):
+            self._highs.setOptionValue(name, setting)
+        none = np.zeros(0, np.int32)
+        self._highs.addRows(len(row_low), row_low, row_high, 0, np.zeros(len(row_low), np.int32), none, np.zeros(0))
+        self._rows = len(row_low)
+
+    def add_columns(self, cost: Floats, start: NDArray[np.int32], row: NDArray[np.int32], entry: Floats) -> None:
+        """Columns with `row` and `entry` from each start on.
+
+        Raises
+        ------
+        SolverError  for what is not finite
+        """
+        if not (np.isfinite(cost).all() and np.isfinite(entry).all()):
+            raise SolverError(Fault("solver", "columns", "", "must be finite numbers", "Please report it."))
+        n = len(cost)
+        self._highs.addCols(n, cost, np.zeros(n), np.full(n, math.inf), len(entry), start, row, entry)
+
+    def set_row_high(self, rows: NDArray[np.int64], high: Floats) -> None:
+        """Move upper sides."""
+        for row, side in zip(rows, high, strict=True):
+            self._highs.changeRowBounds(int(row), -math.inf, float(side))
+
+    def solve(self, deadline: float = math.inf) -> Answer:
+        """The least cost; `duals` are the fall of the cost by one more unit of each row's side.
+
+        Raises
+        ------
+        SolverError  for a solver that fails
+        """
+        import highspy
+
+        highs = self._highs
+        highs.setOptionValue("time_limit", highs.getRunTime() + max(0.0, min(1e7, deadline - time.monotonic())))
+        highs.run()
+        status, kinds = highs.getModelStatus(), highspy.HighsModelStatus
+        if status == kinds.kInfeasible:
+            return Answer("infeasible", np.zeros(0), np.zeros(0), math.inf, math.inf)
+        if status == kinds.kTimeLimit:
+            return Answer("limit", np.zeros(0), np.zeros(0), math.inf, -math.inf)
+        if status != kinds.kOptimal:
+            raise SolverError(Fault("solver", "status", highs.modelStatusToString(status), "is no answer",
+                                    "Please report it."))
+        found, value = highs.getSolution(), float(highs.getInfo().objective_function_value)
+        return Answer("optimal", np.array(found.col_value), -np.array(found.row_dual), value, value)
+
+
 def _report_improvements(highs: Any, improved: Callable[[Floats, float, float], None]) -> None:
     """Let HiGHS tell each better plan of an integer model."""
     from highspy import cb

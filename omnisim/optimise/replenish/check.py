@@ -1,0 +1,210 @@
+"""Plan and bound once more, by code that shares nothing with what found them."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from omnisim.optimise.replenish.instance import Instance, Rows, order_up_to
+from omnisim.optimise.replenish.lots import Floats, Ints
+
+HAIR = 1e-6
+"""Relative excess over a limit that rounding may leave."""
+
+
+class Account(NamedTuple):
+    """What a plan costs and uses.
+
+    `cost` [currency] by part: orders, holding, lost, safety, leftover; `on_hand`, `lost` and `sent` (cells, periods)
+    [unit]; `broken` names limits and rules that it breaks, with the excess.
+    """
+
+    cost: dict[str, float]
+    on_hand: Ints
+    lost: Ints
+    sent: Ints
+    broken: tuple[str, ...]
+
+    @property
+    def total(self) -> float:
+        """Cost in all [currency]."""
+        return math.fsum(self.cost.values())
+
+
+def account(instance: Instance, order: Ints) -> Account:
+    """Walk through the periods with the orders, (cells, periods) [unit] by arrival."""
+    cells, periods = order.shape
+    sent: Ints = np.zeros((cells, periods), np.int64)
+    moving: Ints = np.zeros((cells, periods), np.int64)
+    broken: list[str] = []
+    for b in range(cells):
+        for t in range(periods):
+            q, lead, name = int(order[b, t]), int(instance.lead_time[b]), f"{instance.skus[b]} at {instance.nodes[b]}"
+            if q == 0:
+                continue
+            if q < instance.moq[b] or q % instance.batch[b] or q > instance.max_order[b] or t < lead:
+                broken.append(f"order of {q} for {name}, period {t}")
+            if instance.feeder[b] >= 0:
+                sent[instance.feeder[b], t - lead] += q
+                moving[b, t - lead:t] += q
+    on_hand: Ints = np.zeros((cells, periods), np.int64)
+    lost: Ints = np.zeros((cells, periods), np.int64)
+    peak: Ints = np.zeros((cells, periods), np.int64)
+    for b in range(cells):
+        stock = int(instance.on_hand[b])
+        for t in range(periods):
+            stock += int(instance.receipt[b, t]) + int(order[b, t])
+            peak[b, t] = stock
+            life = int(instance.shelf_life[b])
+            if life and order[b, t] and stock > instance.demand[b, t:t + life].sum():
+                broken.append(f"shelf life of {instance.skus[b]} at {instance.nodes[b]}, period {t}")
+            stock -= int(sent[b, t])
+            if stock < 0:
+                broken.append(f"{instance.skus[b]} at {instance.nodes[b]} sends {-stock} more than it has, period {t}")
+            served = max(0, min(stock, int(instance.demand[b, t])))
+            lost[b, t] = int(instance.demand[b, t]) - served
+            stock -= served
+            on_hand[b, t] = stock
+    held = instance.holding @ on_hand.sum(axis=1)
+    fed = np.flatnonzero(instance.feeder >= 0)
+    held += float(instance.holding[instance.feeder[fed]] @ moving[fed].sum(axis=1)) if len(fed) else 0.0
+    below = np.maximum(instance.safety[:, None] - on_hand, 0)
+    cost = {"orders": float(instance.order_cost @ (order > 0).sum(axis=1)), "holding": float(held),
+            "lost": float(instance.lost @ lost.sum(axis=1)),
+            "safety": float(instance.safety_cost @ below.sum(axis=1)),
+            "leftover": float(instance.leftover @ on_hand[:, -1])}
+    broken += _broken_limits(instance, order, lost, peak)
+    return Account(cost, on_hand, lost, sent, tuple(broken))
+
+
+def _broken_limits(instance: Instance, order: Ints, lost: Ints, peak: Ints) -> list[str]:
+    broken, periods = [], order.shape[1]
+    for shared in instance.limits:
+        members = np.flatnonzero(shared.members)
+        used = np.zeros(periods)
+        for b in members:
+            if shared.kind in ("budget", "total_budget") and instance.feeder[b] < 0:
+                lead = int(instance.lead_time[b])
+                used[:periods - lead] += instance.cost[b] * order[b, lead:]
+            elif shared.kind == "capacity":
+                used += instance.volume[b] * order[b]
+            elif shared.kind == "storage":
+                used += instance.volume[b] * peak[b]
+            elif shared.kind == "service":
+                used += lost[b]
+        if shared.kind in ("total_budget", "service"):
+            used = used.sum(keepdims=True)
+        for t in np.flatnonzero(used > shared.value * (1.0 + HAIR) + HAIR):
+            broken.append(f"{shared.name} by {used[t] - shared.value[t]:.6g} {shared.unit}, period {t}")
+    return broken
+
+
+def bound_again(instance: Instance, rows: Rows, dual: Floats) -> float:
+    """The bound that the duals prove [currency], from the instance and plain array programmes.
+
+    Notes
+    -----
+    The bound is Σ over cells of the least cost with prices − Σ dual · limit, where what is fed is linked as
+    `instance.to_lots` tells.
+    """
+    cells, periods = instance.demand.shape
+    price, keep, loss = (np.zeros((cells, periods)) for _ in range(3))
+    feeders, fed = instance.feeders, instance.feeder >= 0
+    loss += instance.lost[:, None]
+    loss[feeders] = 0.0
+    paid, at = 0.0, 0
+    for shared in instance.limits:
+        for t in range(len(shared.value)):
+            if np.isnan(shared.value[t]):
+                continue
+            value = float(dual[at])
+            assert value >= 0.0
+            assert shared.kind in ("total_budget", "service") or int(rows.period[at]) == t
+            at += 1
+            paid += value * float(shared.value[t])
+            if value > 0.0:
+                _charge(instance, shared.kind, shared.members, t, value, (price, keep, loss))
+    keep[feeders] = 0.0
+    for w in feeders.tolist():
+        balance, missing = dual[at:at + periods], dual[at + periods:at + 2 * periods]
+        at += 2 * periods
+        assert (np.diff(balance) <= 1e-9).all() and (np.diff(missing) <= 1e-9).all()
+        assert (balance >= 0.0).all() and (missing >= 0.0).all()
+        paid += float(balance[0] * instance.on_hand[w] + balance @ instance.receipt[w])
+        price[w] -= balance
+        loss[w] += missing
+        for b in np.flatnonzero(instance.feeder == w).tolist():
+            lead = int(instance.lead_time[b])
+            price[b, lead:] += balance[:periods - lead]
+            loss[b] -= missing
+    assert at == len(dual)
+    demand, receipt, start = instance.demand.copy(), instance.receipt.copy(), instance.on_hand.copy()
+    hold, leftover, safety = instance.holding.copy(), instance.leftover.copy(), instance.safety.copy()
+    for b in np.flatnonzero(fed).tolist():
+        w = int(instance.feeder[b])
+        demand[w] += instance.demand[b]
+        receipt[w] += instance.receipt[b]
+        start[w] += instance.on_hand[b]
+        hold[b], leftover[b] = instance.holding[b] - instance.holding[w], instance.leftover[b] - instance.leftover[w]
+    safety[feeders] = 0
+    level, total = order_up_to(instance), []
+    for b in range(cells):
+        cell = _Cell(demand[b], receipt[b], int(start[b]), float(hold[b]), float(leftover[b]), int(safety[b]))
+        total.append(_least_cost(instance, b, cell, (price[b], keep[b], loss[b]), level[b]))
+    return math.fsum(total) - paid
+
+
+def _charge(instance: Instance, kind: str, members: np.ndarray, t: int, value: float,
+            charges: tuple[Floats, Floats, Floats]) -> None:
+    """Add the price of one row to what its members pay."""
+    price, keep, loss = charges
+    for b in np.flatnonzero(members):
+        if kind == "budget" and instance.feeder[b] < 0:
+            arrives = t + int(instance.lead_time[b])
+            if arrives < price.shape[1]:
+                price[b, arrives] += instance.cost[b] * value
+        elif kind == "total_budget" and instance.feeder[b] < 0:
+            price[b] += instance.cost[b] * value
+        elif kind == "capacity":
+            price[b, t] += instance.volume[b] * value
+        elif kind == "storage":
+            keep[b, t] += instance.volume[b] * value
+        elif kind == "service":
+            loss[b] += value
+
+
+class _Cell(NamedTuple):
+    demand: Ints
+    receipt: Ints
+    start: int
+    hold: float
+    leftover: float
+    safety: int
+
+
+def _least_cost(instance: Instance, b: int, cell: _Cell, charges: tuple[Floats, Floats, Floats], level: Ints) -> float:
+    """Least cost of a cell at its prices, by arrays over stock."""
+    (price, keep, loss), periods = charges, len(cell.demand)
+    batch, fixed = int(instance.batch[b]), float(instance.order_cost[b])
+    moq = -(-max(int(instance.moq[b]), 1) // batch) * batch
+    size = int(cell.start + cell.receipt.sum()) + int(level.max(initial=0)) + 1
+    stock = np.arange(size)
+    value = cell.leftover * stock
+    for t in range(periods - 1, -1, -1):
+        end = np.maximum(stock - cell.demand[t], 0)
+        then = value[end] + cell.hold * end + keep[t] * stock + loss[t] * np.maximum(cell.demand[t] - stock, 0) \
+            + instance.safety_cost[b] * np.maximum(cell.safety - end, 0)
+        value = then.copy()
+        if t >= instance.lead_time[b]:
+            goal = np.where(stock <= level[t], then + price[t] * stock, np.inf)
+            for first in range(batch):
+                best = np.minimum.accumulate(goal[first::batch][::-1])[::-1]
+                k = moq // batch
+                if len(best) > k:
+                    s = stock[first::batch][:len(best) - k]
+                    value[s] = np.minimum(value[s], fixed + best[k:] - price[t] * s)
+        shifted = np.minimum(stock + cell.receipt[t], size - 1)
+        value = value[shifted]
+    return float(value[cell.start])

@@ -1,0 +1,245 @@
+"""A stock plan with its proof: what to order where and when, how good that is, and what each limit costs."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from omnisim.errors import Fault
+from omnisim.optimise.replenish.bound import Relaxation
+from omnisim.optimise.replenish.check import Account
+from omnisim.optimise.replenish.instance import SUMS, Instance, Rows
+from omnisim.optimise.replenish.lots import Floats, Ints, Lots
+from omnisim.plan import Plan
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+KIND = "omnisim stock plan"
+"""What the manifest calls a directory with a plan."""
+NUDGE = 1e-3
+"""How far a limit is moved to see its price on either side, relative."""
+
+
+@dataclass(frozen=True, eq=False)
+class Outlook:
+    """What a plan costs in each of several demands that may come.
+
+    Parameters
+    ----------
+    cost : (outlooks,) float [currency]  of the plan
+    bound : (outlooks,) float [currency]  of plans that know what comes
+    share : float  worst share whose mean counts; 1 for the mean of all
+    planned_for : str  the demand that the plan was made for
+    """
+
+    cost: Floats
+    bound: Floats
+    share: float
+    planned_for: str
+
+
+def tail_mean(values: Floats, share: float) -> float:
+    """Mean of the largest share of equally likely values (CVaR); 1 for the mean of all."""
+    ordered = np.sort(values)[::-1]
+    held = share * len(ordered)
+    weight = np.clip(held - np.arange(len(ordered)), 0.0, 1.0)
+    return float(ordered @ weight / held)
+
+
+@dataclass(frozen=True, eq=False)
+class StockPlan:
+    """A stock plan with its proof, as `om.replenish` gives it.
+
+    Parameters
+    ----------
+    instance : Instance  what was to be planned
+    order : (cells, periods) int [unit]  by the period in which it arrives
+    account : Account  what the plan costs and uses, by separate code
+    bound : float [currency]  no plan within the limits costs less
+    lots, rows, relaxation  the programme behind the bound
+    asked_gap : float
+    seconds : float [second]  used
+    warnings : tuple of Fault
+    outlook : Outlook or None  where several demands may come; the table then shows the first
+
+    Notes
+    -----
+    The cost is what planning can change: orders, holding, lost sales, safety, what is left over. Goods are paid out of
+    the budgets, but are no part of the cost, as what is sold has to be bought: with them the gap would look smaller.
+    """
+
+    instance: Instance
+    order: Ints
+    account: Account
+    bound: float
+    lots: Lots
+    rows: Rows
+    relaxation: Relaxation
+    asked_gap: float = 1e-3
+    seconds: float = 0.0
+    warnings: tuple[Fault, ...] = ()
+    outlook: Outlook | None = None
+
+    @property
+    def objective(self) -> float:
+        """Cost of the plan [currency]; with several outlooks the mean of all, or of their worst share."""
+        if self.outlook is not None:
+            return tail_mean(self.outlook.cost, self.outlook.share)
+        return self.account.total
+
+    @property
+    def gap(self) -> float:
+        """(objective − bound) / objective."""
+        return max(0.0, self.objective - self.bound) / (abs(self.objective) or 1.0)
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether the gap asked for was reached."""
+        return self.gap <= self.asked_gap
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """The plan: sku, node, period, order, transfer, on_hand, lost [unit].
+
+        `order` is what is ordered from a supplier in the period, `transfer` what another node sends to this one in it,
+        both before their lead time; `on_hand` stands there at its end.
+        """
+        import pandas as pd
+
+        cells, periods = self.order.shape
+        placed: Ints = np.zeros_like(self.order)
+        for b in range(cells):
+            lead = int(self.instance.lead_time[b])
+            placed[b, :periods - lead] = self.order[b, lead:]
+        is_fed = (self.instance.feeder >= 0)[:, None]
+        return pd.DataFrame({
+            "sku": np.repeat(self.instance.skus, periods), "node": np.repeat(self.instance.nodes, periods),
+            "period": np.tile(np.arange(periods), cells), "order": np.where(is_fed, 0, placed).ravel(),
+            "transfer": np.where(is_fed, placed, 0).ravel(), "on_hand": self.account.on_hand.ravel(),
+            "lost": self.account.lost.ravel()})
+
+    @property
+    def plan(self) -> Plan:
+        """What a run takes: per article the largest stock that the plan orders up to, over all nodes."""
+        peak = self.account.on_hand + self.account.sent + self.instance.demand - self.account.lost
+        levels: dict[str, int] = {}
+        for b, sku in enumerate(self.instance.skus):
+            ordered = self.order[b] > 0
+            levels[sku] = levels.get(sku, 0) + int(peak[b][ordered].max() if ordered.any() else 0)
+        return Plan(base_stock=levels)
+
+    @cached_property
+    def shadow_prices(self) -> pd.DataFrame:
+        """What one more unit of each limit saves: limit, price, price_left, price_right, unit, meaning.
+
+        They are prices of the bound, in which orders may be mixed; with whole orders a step may save more or less.
+        """
+        import pandas as pd
+
+        rows = []
+        for place, shared in enumerate(self.instance.limits):
+            own = np.flatnonzero(self.rows.owner == place)
+            price = float(self.relaxation.price[own].sum())
+            left, right = (self._saved(own, sign) for sign in (-1.0, 1.0))
+            price = min(max(price, right), left)
+            what = "lost unit allowed" if shared.kind == "service" else f"{shared.unit} of {shared.name}"
+            each = "" if shared.kind in SUMS else " in each period"
+            rows.append((shared.name, price, left, right, f"{self.instance.currency}/{shared.unit}",
+                         f"one more {what}{each} saves {price:.4g} {self.instance.currency}, orders mixed"))
+        return pd.DataFrame(rows, columns=["limit", "price", "price_left", "price_right", "unit", "meaning"])
+
+    def _saved(self, own: Ints, sign: float) -> float:
+        """What the bound's programme saves by a little more of some rows, or lost by it before [currency/unit]."""
+        step = sign * NUDGE * float(self.rows.scale[own].min())
+        limit = self.lots.limit.copy()
+        limit[own] += step
+        programme = self.relaxation.programme
+        return (programme.solve()[0] - programme.solve(limit)[0]) / step
+
+    @property
+    def plot(self) -> StockPlots:
+        """Pictures: `plan.plot()` shows stock, orders and demand by period; `plan.plot.room()` what limits leave."""
+        return StockPlots(self)
+
+    def save(self, directory: str | Path) -> None:
+        """Write stock.yaml (for `omnisim run --plan`), stock.csv and shadow_prices.csv.
+
+        Raises
+        ------
+        UsageError  where the directory holds something else
+        StorageError  where the disk refuses
+        """
+        from omnisim import storage
+        from omnisim.plan_file import save_plan
+
+        path = Path(directory)
+        texts = {"stock.csv": self.table.to_csv(index=False, lineterminator="\n"),
+                 "shadow_prices.csv": self.shadow_prices.to_csv(index=False, lineterminator="\n")}
+        files = ["stock.yaml", *texts]
+        storage.claim_directory(path, KIND)
+        storage.open_manifest(path, KIND, files)
+        save_plan(self.plan, path / "stock.yaml")
+        for name, text in texts.items():
+            storage.write_text(path / name, text)
+        storage.write_json(path / storage.MANIFEST, {
+            "kind": KIND, "complete": True, "objective": self.objective, "bound": self.bound, "gap": self.gap,
+            "files": {name: storage.digest(path / name) for name in files}})
+
+    @property
+    def outcomes(self) -> pd.DataFrame | None:
+        """Cost in each outlook, and the bound of a plan that knows it: outlook, cost, bound; None with one demand."""
+        import pandas as pd
+
+        if self.outlook is None:
+            return None
+        return pd.DataFrame({"outlook": np.arange(len(self.outlook.cost)), "cost": self.outlook.cost,
+                             "bound": self.outlook.bound})
+
+    def lines(self) -> list[str]:
+        """The answer in a few sentences."""
+        if self.outlook is not None:
+            share = self.outlook.share
+            which = "all outlooks" if share >= 1.0 else f"the worst {share:.0%} of outlooks"
+            return [f"mean cost of {which}: {self.objective:,.2f} {self.instance.currency}; the plan is that for "
+                    f"demand at {self.outlook.planned_for}",
+                    f"somebody who knew what comes would pay {self.bound:,.2f} at least: gap {self.gap:.2%}"]
+        demand, lost = int(self.instance.demand.sum()), int(self.account.lost.sum())
+        served = 1.0 - lost / demand if demand else 1.0
+        parts = ", ".join(f"{name} {value:,.0f}" for name, value in self.account.cost.items() if value)
+        echelons = "two echelons" if self.instance.has_echelons else "one echelon"
+        return [f"cost {self.objective:,.2f} {self.instance.currency} ({parts}), {echelons}",
+                f"no plan within the limits costs less than {self.bound:,.2f}: gap {self.gap:.2%}",
+                f"{served:.2%} of demand served, {int((self.order > 0).sum()):,} orders"]
+
+    def __repr__(self) -> str:
+        cells, periods = self.order.shape
+        return "\n".join([f"StockPlan: {cells} articles at nodes, {periods} periods", *self.lines()])
+
+    def _repr_html_(self) -> str:
+        return "".join(f"<p>{html.escape(line)}</p>" for line in self.lines())
+
+
+class StockPlots:
+    """The pictures of a plan; called, stock, orders and demand by period."""
+
+    def __init__(self, plan: StockPlan) -> None:
+        self._plan = plan
+
+    def __call__(self, sku: str | None = None, node: str | None = None, language: str = "en") -> Axes:
+        """Stock, orders and demand by period, of one article or node or of all."""
+        from omnisim.optimise.replenish.stock_plots import stock
+
+        return stock(self._plan, sku, node, language)
+
+    def room(self, language: str = "en") -> Axes:
+        """How full each limit is by period."""
+        from omnisim.optimise.replenish.stock_plots import room
+
+        return room(self._plan, language)
