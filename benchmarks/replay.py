@@ -64,7 +64,7 @@ def main() -> None:
                          *(day[name] for name in DAY)])
 
     with ThreadPoolExecutor(options.threads) as pool:
-        seen = np.array(list(pool.map(live, range(1_000, 1_000 + options.seeds))))
+        seen = np.array(list(pool.map(live, range(2_000, 2_000 + options.seeds))))
     rows = []
     for c, status in enumerate(tables.status):
         day = next(row for row in tables.daily if row.channel == status.channel)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from omnisim.plan import Observation, Plan, Policy
     from omnisim.results import Result
     from omnisim.scenario.model import Scenario
+    from omnisim.sweeps import sweep
 
 __version__ = "0.1.0"
 
@@ -39,6 +40,7 @@ __all__ = [
     "load",
     "run",
     "schema",
+    "sweep",
 ]
 
 _HOMES = {
@@ -48,6 +50,7 @@ _HOMES = {
     "load": "door",
     "run": "door",
     "schema": "door",
+    "sweep": "sweeps",
     "Fault": "errors",
     "InfeasibleError": "errors",
     "OmnisimError": "errors",

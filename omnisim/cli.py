@@ -5,14 +5,13 @@ A verb's function only returns what is to be done; ``main`` does it, so every wa
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import platform
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -21,6 +20,8 @@ import typer
 from omnisim.errors import Fault, OmnisimError, StorageError, UsageError
 from omnisim.terminal import (
     Answer,
+    located,
+    pace_bar,
     print_answer,
     print_faults,
     print_frame,
@@ -351,15 +352,24 @@ def allocate(file: Annotated[Path | None, typer.Argument(metavar="[FILE]")] = No
 app.command("compare")(compare)
 
 
-@contextlib.contextmanager
-def located(file: Path | None) -> Iterator[None]:
-    """Give faults that name a dotted path of a scenario file their place in it."""
-    try:
-        yield
-    except OmnisimError as error:
-        if file is None:
-            raise
-        from omnisim.scenario.load import read_scenario
-        from omnisim.scenario.validate import locate
+@app.command("sweep")
+def sweep(file: Annotated[Path, typer.Argument(metavar="FILE", help="Sweep file, or study directory.")],
+          jobs: Annotated[int | None, typer.Option("--jobs", metavar="N", min=1, help="Worker processes.")] = None,
+          cluster: Annotated[str | None, typer.Option("--cluster", metavar="ADDRESS", help="tcp:// or tls:// of a dask "
+                                                      "scheduler: its machines run code; name only those you trust.")
+                             ] = None,
+          export: Annotated[Path | None, typer.Option("--export", metavar="FILE", help="All runs as .csv or .parquet.")
+                            ] = None, as_json: Json = False, out: Out = None) -> Job:
+    """Run a scenario at many points; the same command again goes on where it stopped."""
+    def job() -> Answer:
+        from omnisim import sweeps
+        from omnisim.terminal import study_answer
 
-        raise type(error)(*(locate(fault, read_scenario(file)[1]) for fault in error.faults)) from error
+        if out is None and not file.is_dir():
+            raise UsageError(Fault("omnisim sweep", "usage", "", "needs --out DIR", "See omnisim sweep --help."))
+        with pace_bar("sweep", "runs") as progress:
+            study = sweeps.sweep(file, out=out, jobs=jobs, cluster=cluster, progress=progress)
+        if export is not None:
+            study.export(export)
+        return study_answer(study, export)
+    return job

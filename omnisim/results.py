@@ -79,6 +79,7 @@ class Result:
     stock = Table("Day × node × sku: units on hand, on order, asked for, filled, lost.")
     moves = Table("Day × node × sku: units ordered, sent on, late, oversold, switched, substituted, picked up.")
     hours = Table("Hour × channel on days with broadcasts: visits, orders, cancellations.")
+    deliveries = Table("Node × channel × days from order to consumer: orders.")
     orders = Table("Order lines, above a million a sample of consumers with weights.")
     decisions = Table("Review: what the policy saw and changed.")
     segments = Table("Segment: what each group of consumers did.")

@@ -152,7 +152,7 @@ class Run:
             media[market.rules["community"][0]] = 0  # buys rewarded shares instead, see step 5
         self.bought = buy(market.media, media, market.searches)
         market.begin(self._today(day))
-        if self.world.backend.layout.unlimited:
+        if self.world.backend.is_endless:
             self._by_part(self._live, self._settle, self._deliver)
         else:
             self._by_part(self._live)
@@ -166,7 +166,7 @@ class Run:
 
     def _settle(self, p: int) -> None:
         world, market = self.world, self.world.market
-        if world.backend.layout.unlimited:
+        if world.backend.is_endless:
             self.wanted[p] = market.wanted(p)
             self.verdicts[p] = grant(self.wanted[p])
         parcels, starts = market.settle(p, self.wanted[p], self.verdicts[p], world.ledger)
@@ -205,12 +205,12 @@ class Run:
         world, demand = self.world, self.world.market.demand()
         if world.backend.suffices(demand.units):
             world.backend.serve_all(demand.units)
-            if not world.backend.layout.unlimited:
+            if not world.backend.is_endless:
                 self.wanted, self.verdicts = demand.parts, [grant(part) for part in demand.parts]
         else:
             demand, self.verdicts = give_out(demand, world.market, world.backend, day)
             self.wanted = demand.parts
-        if not world.backend.layout.unlimited:
+        if not world.backend.is_endless:
             self._by_part(self._settle, few=sum(part.size for part in self.wanted) < FEW)
         world.ledger.number_orders()
         if world.market.today["hourly"][0]:
@@ -219,7 +219,7 @@ class Run:
     def after_sales(self, day: int) -> None:
         """Step 5."""
         world, market = self.world, self.world.market
-        if not world.backend.layout.unlimited:
+        if not world.backend.is_endless:
             self._by_part(self._deliver, few=world.fulfilment.due(day) < FEW)
         for batch in (batch for part in self.arrived for batch in part):
             world.ledger.add_deliveries(batch, day)

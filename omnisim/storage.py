@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from omnisim.errors import Fault, StorageError, UsageError
 
 if TYPE_CHECKING:
+    import duckdb
     import pandas as pd
 
 MANIFEST = "manifest.json"
@@ -43,23 +44,36 @@ def write_table(path: Path, frame: pd.DataFrame) -> None:
     StorageError  if the disk refuses
     """
     import duckdb
+
+    def copy(part: Path) -> None:
+        with duckdb.connect(config={"threads": 1}) as base:
+            copy_frame(base, frame, part)
+
+    write_file(path, copy)
+
+
+def copy_frame(base: duckdb.DuckDBPyConnection, frame: pd.DataFrame, path: Path) -> None:
+    """Let a connection with one thread write a frame as Parquet.
+
+    Raises
+    ------
+    OSError  if the disk refuses
+    """
+    import duckdb
     from pandas.api.types import is_datetime64_any_dtype
 
     columns = ", ".join(
         f"cast({_quote(name)} as date) as {_quote(name)}" if is_datetime64_any_dtype(frame[name]) else _quote(name)
         for name in frame.columns
     )
-
-    def copy(part: Path) -> None:
-        target = str(part).replace("'", "''")
-        with duckdb.connect(config={"threads": 1}) as base:
-            base.register("frame", frame)
-            try:
-                base.execute(f"copy (select {columns} from frame) to '{target}' (format parquet, compression zstd)")
-            except duckdb.IOException as error:
-                raise OSError(str(error)) from error
-
-    write_file(path, copy)
+    target = str(path).replace("'", "''")
+    base.register("frame", frame)
+    try:
+        base.execute(f"copy (select {columns} from frame) to '{target}' (format parquet, compression zstd)")
+    except duckdb.IOException as error:
+        raise OSError(str(error)) from error
+    finally:
+        base.unregister("frame")
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -76,8 +90,13 @@ def write_bytes(path: Path, content: bytes) -> None:
     write_file(path, fill)
 
 
-def write_file(path: Path, write: Callable[[Path], None]) -> None:
+def write_file(path: Path, write: Callable[[Path], None], *,
+               passed: Callable[[str], None] = lambda step: None) -> None:
     """Let ``write`` fill a temporary file beside ``path``, then put it in its place for good.
+
+    Parameters
+    ----------
+    passed : callable  told each step once it is done: written, synced, renamed, kept
 
     Raises
     ------
@@ -86,9 +105,13 @@ def write_file(path: Path, write: Callable[[Path], None]) -> None:
     part = path.with_name(path.name + TEMPORARY)
     try:
         write(part)
+        passed("written")
         _sync(part)
+        passed("synced")
         part.replace(path)
+        passed("renamed")
         _sync(path.parent)
+        passed("kept")
     except OSError as error:
         with contextlib.suppress(OSError):
             part.unlink()

@@ -10,12 +10,13 @@ import signal
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omnisim.errors import SHOWN, Fault
+from omnisim.errors import SHOWN, Fault, OmnisimError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
     from omnisim.optimise.budget_plan import BudgetPlan
     from omnisim.results import Result
     from omnisim.study.comparison import Comparison
+    from omnisim.study.study import Study
 
+ENDING = (signal.SIGINT, signal.SIGTERM)
+"""Signals that ask a command to stop."""
 PATIENCE = 0.7
 """Seconds after Ctrl-C before a computation that does not stop by itself is stopped."""
 
@@ -142,6 +146,26 @@ def comparison_answer(found: Comparison, out: Path | None) -> Answer:
     return Answer(record, show, warnings=found.warnings)
 
 
+def study_answer(study: Study, export: Path | None) -> Answer:
+    """What a sweep has to say; exit code 4 where runs were given up."""
+    given_up = study.quarantine
+    record = {"out": str(study.directory), "export": None if export is None else str(export),
+              "points": len(study.plan.distinct), "runs": study.plan.n_runs, "done": study.n_done,
+              "metrics": records(study.summary()), "quarantine": records(given_up)}
+    faults = [Fault(str(study.directory), f"point {row.point}, replication {row.replication}", "",
+                    f"was given up after {row.tries} tries: {row.reason}", "Start the sweep again to try it again.")
+              for row in given_up.itertuples()]
+
+    def show(console: Console) -> None:
+        console.print(study.heading(), markup=False)
+        if study.n_done:
+            print_frame(console, study.summary(), title="over all points")
+        for path in (study.directory, export):
+            if path is not None:
+                console.print(f"→ {path}", markup=False)
+    return Answer(record, show, 4 if faults else 0, faults)
+
+
 def print_frame(console: Console, frame: pd.DataFrame, *, title: str = "") -> None:
     """Print a table, numbers to the right with thousands separated."""
     from rich.table import Table
@@ -173,6 +197,20 @@ def plain_cell(cell: object) -> str:
 
 
 @contextlib.contextmanager
+def located(file: Path | None) -> Iterator[None]:
+    """Give faults that name a dotted path of a scenario file their place in it."""
+    try:
+        yield
+    except OmnisimError as error:
+        if file is None:
+            raise
+        from omnisim.scenario.load import read_scenario
+        from omnisim.scenario.validate import locate
+
+        raise type(error)(*(locate(fault, read_scenario(file)[1]) for fault in error.faults)) from error
+
+
+@contextlib.contextmanager
 def progress_bar(label: str) -> Iterator[Callable[[int, int], None] | None]:
     """A bar with the time left on standard error if that is a terminal, else nothing."""
     if not sys.stderr.isatty():
@@ -191,12 +229,78 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int], None] | None]:
         yield report
 
 
+PLAIN_EVERY = 30.0
+"""Seconds between two lines of progress where there is no terminal."""
+
+
+@contextlib.contextmanager
+def pace_bar(label: str, unit: str) -> Iterator[Callable[[int, int], None]]:
+    """Progress with rate and time left on standard error: a bar on a terminal, else a line now and then."""
+    pace, said = Pace(unit), time.monotonic()
+    if not sys.stderr.isatty():
+        def tell(done: int, total: int) -> None:
+            nonlocal said
+            text = pace.text(done, total, time.monotonic())
+            if time.monotonic() - said >= PLAIN_EVERY:
+                said = time.monotonic()
+                print(f"{label}: {text}", file=sys.stderr, flush=True)  # noqa: T201  # this is where omnisim prints
+        yield tell
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[pace]}"))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=None, pace="")
+
+        def report(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total, pace=pace.text(done, total, time.monotonic()))
+
+        yield report
+
+
+class Pace:
+    """How fast something goes, by its last minute, and how long the rest takes.
+
+    Parameters
+    ----------
+    unit : str  what is counted, as "runs"
+    """
+
+    def __init__(self, unit: str) -> None:
+        self._unit = unit
+        self._marks: deque[tuple[float, int]] = deque()
+
+    def text(self, done: int, total: int, now: float) -> str:
+        """In words: 1,200 of 10,000 runs, 35 a second, 4 min left.
+
+        Parameters
+        ----------
+        now : float [second]  of a clock that never goes back
+        """
+        if not self._marks or now - self._marks[-1][0] >= 0.2 or done >= total:
+            self._marks.append((now, done))
+        while len(self._marks) > 2 and now - self._marks[0][0] > 60:
+            self._marks.popleft()
+        since, before = self._marks[0]
+        seconds = now - since
+        text = f"{done:,} of {total:,} {self._unit}"
+        if done <= before or seconds <= 0:
+            return text
+        rate = (done - before) / seconds
+        left = (total - done) / rate
+        shown = f"{rate:,.0f} a second" if rate >= 10 else f"{rate:.1f} a second" if rate >= 1 \
+            else f"{60 * rate:.1f} a minute"
+        wait = f"{left:.0f} s" if left < 100 else f"{left / 60:.0f} min" if left < 6000 else f"{left / 3600:.0f} h"
+        return f"{text}, {shown}, {wait} left"
+
+
 def stop_promptly(last_words: Callable[[], None]) -> Callable[[], bool]:
-    """Make Ctrl-C end the process within a second, even while compiled code keeps Python from noticing it.
+    """Make Ctrl-C and SIGTERM end the process within a second, even while compiled code keeps Python from noticing it.
 
     Returns
     -------
-    Whether Ctrl-C was pressed
+    Whether one of them came
 
     Notes
     -----
@@ -213,10 +317,11 @@ def stop_promptly(last_words: Callable[[], None]) -> Callable[[], bool]:
         pressed.set()
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGINT, interrupt)
+    for one in ENDING:
+        signal.signal(one, interrupt)
 
     def watch() -> None:
-        while os.read(reading, 1) != bytes([signal.SIGINT]):
+        while os.read(reading, 1) not in (bytes([one]) for one in ENDING):
             pass
         time.sleep(PATIENCE)
         with contextlib.suppress(Exception):

@@ -157,7 +157,8 @@ _COLUMNS = (
     Column("trigger", "", "what moved the consumer", "触发"),
     Column("from_channel", "", "channel people come from", "来源渠道"),
     Column("to_channel", "", "channel they are led to", "去向渠道"),
-    Column("share", "share", "in flows, of the visits led on by from_channel; in segments, of the consumers", "占比"),
+    Column("share", "share", "in flows, of the visits led on by from_channel; in segments, of the consumers; in "
+           "deliveries, of the orders of node and channel", "占比"),
     Column("path", "", "channels touched, joined by ' > ': the first and the last five", "路径"),
     Column("consumers", "people", "in journeys, journeys that ended; in segments, consumers", "人数"),
     Column("cohort", "", "calendar month of the first order YYYY-MM", "首单月份"),
@@ -188,6 +189,7 @@ _COLUMNS = (
     Column("picked_up", "unit", "of the units filled, those picked up in the store", "自提"),
     Column("added", "unit", "units bought in the store while picking up", "自提加购"),
     Column("expired", "unit", "units thrown away after their shelf life", "过期"),
+    Column("days", "day", "days from the order to the consumer", "送达天数"),
     Column("hour", "hour", "hour of the day", "小时"),
     Column("cancelled", "order", "orders taken and then cancelled (oversold)", "取消订单数"),
     Column("order_id", "", "order number", "订单号"),
@@ -305,5 +307,17 @@ PHRASES = {
     "effect on the objective over all days, before the money is paid": "全期对目标的影响（未扣投放）",
     "In which channel does each channel's money come back?": "各渠道的钱在哪个渠道收回？",
     "Share of the extra GMV, by the channel that takes the orders": "按成交渠道拆分的增量GMV占比",
+    "Which combination brings how much? ({what})": "哪种组合带来多少？（{what}）",
+    "Most: {value}, with {x} and {y}": "最高{value}：{x}，{y}",
+    "How does {what} answer to both?": "{what}如何随两者变化？",
+    "Quadratic surface, R² {share}; most at {x} and {y}": "二次响应面，R² {share}；最高点：{x}，{y}",
+    "Which setting decides {what}?": "哪项设置决定{what}？",
+    "{path} explains {first} of the variance by itself, {total} with its interplay":
+        "{path}单独解释{first}的方差，含交互作用{total}",
+    "by itself": "单独", "with its interplay": "含交互作用",
+    "share of the variance over the points": "各点间方差的占比",
+    "Which setting moves {what} most?": "哪项设置对{what}影响最大？",
+    "{path} moves it by {size} over its range": "{path}在其范围内使之变化{size}",
+    "mean size of the effect (μ*)": "平均影响幅度（μ*）", "how uneven it is (σ)": "影响的不均匀程度（σ）",
 }
 """What plots and summaries say, English → Chinese."""

@@ -19,6 +19,7 @@ LAYERS = (  # a room may import from the rows below its own, and from itself
     {"verbs"},
     {"words"},  # what the verbs have in common
     {"terminal"},  # what the command line shows
+    {"sweeps"},  # a verb of the door with a file of its own
     {"door"},
     {"choice"},  # what a run may be told to do
     {"policies"},

@@ -281,3 +281,97 @@ def test_a_plan_with_levels_is_refused_where_nodes_have_rules(everything: Scenar
     assert Plan.today(everything).base_stock == {}
     with pytest.raises(om.UsageError, match="every node has rules of its own"):
         om.run(everything, plan=Plan(base_stock={"core": 5}))
+
+
+def silos(stock: str, **sections: Any) -> Scenario:
+    """Three channels, each with a warehouse of its own and stock for a week and a little more."""
+    direct = {"douyin": 0.004, "taobao": 0.011, "jd": 0.006}
+    nodes = {f"{name}_house": {"channels": [name], "stock": {"core": {"level": int(level)}}}
+             for name, level in zip(direct, (265, 680, 390), strict=True)}
+    return scenario(**{
+        "horizon": {"days": 60, "warm_up": 0}, "population": {"size": 30_000, "renewal": 0.0},
+        "channels": {name: channel(direct=rate, intercept=-1.0) for name, rate in direct.items()},
+        "products": {"core": {"price": 60.0, "cost": 30.0, "share": 1.0}},
+        "brand": {"age": 0.0, "new_customers": 0.0, "loop": {"repurchase": False}},
+        "supply": {"nodes": nodes, "stock": stock, "suppliers": {"maker": {"lead_time": 6}},
+                   "routes": [{"source": "maker", "target": name} for name in nodes]}} | sections)
+
+
+def test_stock_in_common_loses_less_than_stock_in_silos() -> None:
+    """G01, with consumers: the same units in the same places, sold to whoever comes."""
+    found = {stock: simulate(silos(stock)) for stock in ("siloed", "virtual", "pooled")}
+    lost = {stock: int(units(books)["lost"].sum()) for stock, books in found.items()}
+    assert 0 < lost["virtual"] < lost["siloed"] and 0 < lost["pooled"] < lost["siloed"]
+    assert len({books.daily[0, :, MEASURE["visits"]].tobytes() for books in found.values()}) == 1
+    lines = found["siloed"].orders
+    assert (lines["node"] == lines["channel"]).all()
+    # virtual stock leaves the own place only when it has run out; pooled stock goes by cost, here by name
+    moved = {stock: (books.orders["node"] != books.orders["channel"]).mean() for stock, books in found.items()}
+    assert 0 < moved["virtual"] < 0.2 < moved["pooled"]
+
+
+def test_who_switches_buys_on_another_channel_that_has_it() -> None:
+    """With stock apart, a short order tries a channel that the consumer uses: fewer are lost, and all are booked."""
+    stay = simulate(silos("siloed"))
+    plain = silos("siloed").model_dump()
+    plain["supply"]["shortage"] = {"switch": 1.0}
+    books = simulate(Scenario.model_validate(plain))
+    u = units(books)
+    assert u["switched"].sum() > 0 and total(books, "lost_units") < total(stay, "lost_units")
+    assert total(books, "lost_units") == (u["lost"] - u["switched"]).sum()
+    assert total(books, "units") == u["filled"].sum()
+    assert (books.orders["node"] == books.orders["channel"]).all()
+
+
+def test_pooled_orders_go_the_cheapest_way_and_their_days_are_reported() -> None:
+    """G05: with enough of everything the assignment is the optimum of the transport problem."""
+    from scipy.optimize import linprog
+
+    plain = silos("pooled").model_dump()
+    for (name, node), cost, days in zip(plain["supply"]["nodes"].items(), (9.0, 5.0, 7.0), (1, 4, 2), strict=True):
+        node |= {"delivery_cost": cost, "delivery_days": days, "ships": name != "taobao_house"}
+        node["stock"]["core"]["level"] = 50_000
+    built = Scenario.model_validate(plain)
+    result = om.Result(built, [simulate(built)])
+    orders = result.books[0].orders
+    demand = np.bincount(orders["channel"], minlength=3)
+    allowed = np.array([[True, k == 1, True] for k in range(3)])  # taobao's house serves its own channel only
+    cost = np.where(allowed, [900, 500, 700], 1e6)
+    best = linprog(cost.ravel(), A_eq=np.kron(np.eye(3), np.ones(3)), b_eq=demand)
+    assert -total(result.books[0], "logistics") == round(best.fun)
+    table = result.deliveries
+    assert table["orders"].sum() == (orders["delivered"] >= 0).sum()
+    assert table.groupby(["node", "channel"])["share"].sum().tolist() == pytest.approx([1.0] * 3)
+    by_node = table.groupby("node")["days"].agg(["min", "max"])
+    assert by_node.loc["jd_house"].tolist() == [2, 3] and by_node.loc["taobao_house"].tolist() == [4, 5]  # cut-off
+
+
+def test_stock_without_end_needs_no_orders_and_scales() -> None:
+    """What measures of media do with any scenario: nothing is short, nothing is ordered, each place serves its own."""
+    base = network({"sync_delay": 0})
+    endless = simulate(base.with_({"supply.unlimited": True}))
+    u = units(endless)
+    assert not u["lost"].any() and not u["ordered"].any() and not u["on_hand"].any() and u["picked_up"].any()
+    scaled = simulate(base.with_({"supply.unlimited": True, "population.scale": 3, "service.capacity": None}))
+    v = units(scaled)
+    assert total(scaled, "units") == v["filled"].sum() and v["added"].sum() % 3 == 0 < v["added"].sum()
+
+
+def test_more_stock_moves_no_exposures(everything: Scenario, books: Books) -> None:
+    """Comparisons stay on common luck: who is reached does not depend on what stood on the shelf."""
+    more = simulate(everything.with_({"supply.nodes.central.stock.core.level": 900}))
+    np.testing.assert_array_equal(more.daily[..., MEASURE["impressions"]], books.daily[..., MEASURE["impressions"]])
+    assert units(more)["lost"].sum() < units(books)["lost"].sum()
+
+
+def test_the_brand_s_back_end_runs() -> None:
+    """The example in scenarios/: every table can be read, and units are conserved."""
+    from pathlib import Path
+
+    plain = om.load(Path(__file__).parents[1] / "scenarios" / "brand_backend.yaml")
+    small = plain.with_({"population.size": 20_000, "horizon.days": 30, "horizon.warm_up": 30})
+    result = om.run(small)
+    stock = result.stock
+    assert (stock["demand"] == stock["filled"] + stock["lost"] + stock["backordered"]).all()
+    assert set(stock["node"]) == set(result.moves["node"]) == {"central", "taobao_house", "shop"}
+    assert result.hours["visits"].sum() > 0 and result.deliveries["orders"].sum() > 0

@@ -134,3 +134,9 @@ def test_what_needs_nodes_is_refused_without_them(line: str, expected: str, tmp_
 def test_scarce_stock_in_all_nodes_is_doubtful(tmp_path: Path) -> None:
     _, warned, _ = check(tmp_path, GOOD.replace("core: {level: 3000}", "core: {level: 1}"))
     assert "products.core = 151 units in all nodes — customers will want about" in warned
+
+
+def test_switching_where_all_sell_from_the_same_places_is_doubtful(tmp_path: Path) -> None:
+    _, warned, _ = check(tmp_path, GOOD.replace("kind: store", "ships: true"))
+    assert "supply.shortage.switch = 0.3 — all channels sell from the same places" in warned
+    assert "switch" not in check(tmp_path, GOOD)[1]

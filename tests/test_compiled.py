@@ -8,11 +8,11 @@ import pytest
 
 from omnisim import compiled
 from omnisim.market import journey, visits
-from omnisim.supply import warehouse
+from omnisim.supply import settlement
 
 
 def test_every_kernel_carries_the_digest_of_all_sources() -> None:
-    for kernel in (journey.live_a_day, visits.make_visits, warehouse.settle):
+    for kernel in (journey.live_a_day, visits.make_visits, settlement.settle):
         assert kernel._cache._cache_file._source_stamp == compiled.STAMP
 
 

@@ -201,6 +201,24 @@ def test_the_forecast_rule_learns_from_demand_that_was_not_served() -> None:
     assert 95 <= house.buyer.level[0, 0] <= 110  # 20 a day over 3 + 2 days
 
 
+def test_the_forecast_rule_knows_the_calendar_of_campaigns() -> None:
+    """A campaign of twice the demand, 20 days ahead: the level doubles when the days to cover lie in it, not before."""
+    products = {"a0": {"price": 60.0, "cost": 30.0, "share": 1.0}}
+    node = {"stock": {"a0": {"rule": "forecast", "level": 300, "service": 0.5}}}
+    built = scenario(products=products, horizon={"days": 60, "warm_up": 0}, supply={
+        "nodes": {"one": node}, "suppliers": {"maker": {"lead_time": 4}},
+        "routes": [{"source": "maker", "target": "one"}]},
+        calendar={"campaigns": [{"name": "big", "start": "2024-07-11", "end": "2024-07-20", "factor": 2.0}]})
+    house = Backend(lay_out(built, ["shop"], 1, 0))
+    levels = []
+    for day in range(60):
+        pass_a_day(house, day, *[1] * (40 if 40 <= day < 50 else 20))
+        levels.append(int(house.buyer.level[0, 0]))
+    # an order of day t covers t + 1 … t + 5; days 40 to 49 are the campaign
+    for day, expected in ((30, 100), (34, 100), (36, 140), (39, 200), (44, 200), (46, 160), (50, 100)):
+        assert levels[day] == pytest.approx(expected, abs=6), day
+
+
 @given(total=st.integers(0, 1000), weights=st.lists(st.integers(0, 50), min_size=1, max_size=6))
 def test_what_is_dealt_out_adds_up(total: int, weights: list[int]) -> None:
     parts = share_out(total, np.array(weights, np.int64))

@@ -29,6 +29,7 @@ LEADING = {
     "stock": "date node sku on_hand on_order demand filled lost backordered received returned",
     "moves": "date node sku ordered expedited sent shipped_late given_up waiting oversold switched substituted "
              "picked_up added expired",
+    "deliveries": "node channel days orders share",
     "hours": "date channel hour visits orders cancelled",
     "orders": "order_id consumer date minute channel origin sku quantity price discount margin node delivered returned "
               "weight",

@@ -36,7 +36,7 @@ def make_desk(sources: list[list[list[int]]], places: int, *, mix: Any = None, w
         np.ones(channels) if weight is None else np.array(weight, float), np.array(shares, float),
         np.array([delay], np.int64), np.zeros(channels) if collects is None else np.array(collects, float),
         np.array([place for place, _ in stores], np.int64), np.array([owner for _, owner in stores], np.int64),
-        np.ones(len(stores)), np.array([add_on]))
+        np.ones(len(stores)), np.array([add_on]), np.ones(1, np.int64))
 
 
 def run(desk: Desk, on_hand: Any, rows: list[dict[str, Any]]) -> dict[str, Any]:

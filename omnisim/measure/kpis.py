@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -111,6 +112,9 @@ OF_STATE = {
 """Figures made otherwise: unit and formula."""
 
 
+KPIS = (*(kpi.name for kpi in OF_TOTALS), *OF_STATE)
+"""Names of all figures."""
+
 SIGNED = ("profit", "roi_profit", "profit_margin", "contribution_margin", "ltv_12m", "clv_36m", "gmv")
 """Figures that may be negative; the interval of another ends at 0."""
 
@@ -146,21 +150,38 @@ def kpis(scenario: Scenario, runs: Sequence[Books]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["kpi", "value", "unit", "low", "high", "formula", "interval"])
 
 
+def figures(scenario: Scenario, books: Books, names: Sequence[str]) -> list[float]:
+    """Some figures of one run, as :func:`measure` gives them, without intervals: what thousands of runs keep."""
+    whole, _ = totals(scenario, books)
+    known = {kpi.name: kpi.of for kpi in OF_TOTALS}
+    makers = _makers(scenario, books, known["contribution_margin"](whole), known["aov"](whole))
+    return [float(known[name](whole)) if name in known else makers[name]().value for name in names]
+
+
 def measure(scenario: Scenario, books: Books) -> dict[str, Interval]:
     """All figures of one run with their intervals."""
     whole, parts = totals(scenario, books)
     found = {kpi.name: intervals.over_groups(kpi.of, whole, parts) for kpi in OF_TOTALS}
-    margin = found["contribution_margin"].value
+    makers = _makers(scenario, books, found["contribution_margin"].value, found["aov"].value)
+    return found | {name: make() for name, make in makers.items()}
+
+
+def _makers(scenario: Scenario, books: Books, margin: float, aov: float) -> dict[str, Callable[[], Interval]]:
+    """What makes each figure that is not made of totals, in the order of OF_STATE."""
     scale = scenario.population.scale
-    for name, within in REPEATS.items():
+
+    def repeats(within: int) -> Interval:
         again = repeat_rate(books.second, (0, books.days), within=within, scale=scale)
-        found[name] = Interval(*again, "greenwood" if np.isfinite(again.low) else "none (no data)")
-    found["private_repeat_rate_90d"] = _private_repeat_rate(scenario, books)
-    found |= _of_stages(books, scale)
-    found["ltv_12m"] = intervals.without(margin * value_12_months(cohorts(scenario, books)))
-    found["clv_36m"] = intervals.without(lifetime_value(margin * found["aov"].value, scenario.brand.repurchase))
-    found["stock_turns"] = intervals.without(_stock_turns(scenario, books))
-    return found
+        return Interval(*again, "greenwood" if np.isfinite(again.low) else "none (no data)")
+
+    return {
+        **{name: partial(repeats, within) for name, within in REPEATS.items()},
+        "private_repeat_rate_90d": lambda: _private_repeat_rate(scenario, books),
+        **{name: partial(make, books, scale) for name, make in OF_STAGES.items()},
+        "ltv_12m": lambda: intervals.without(margin * value_12_months(cohorts(scenario, books))),
+        "clv_36m": lambda: intervals.without(lifetime_value(margin * aov, scenario.brand.repurchase)),
+        "stock_turns": lambda: intervals.without(_stock_turns(scenario, books)),
+    }
 
 
 def totals(scenario: Scenario, books: Books) -> tuple[Totals, list[Totals]]:
@@ -213,18 +234,28 @@ def _customers(books: Books) -> int:
     return int(books.buyers.sum())
 
 
-def _of_stages(books: Books, scale: int) -> dict[str, Interval]:
-    """Shares of people at the last midnight."""
+def _people(books: Books, *states: str) -> int:
+    """People in some stages at the last midnight."""
     last = dict(zip(STATE_NAMES, books.stages[-1].tolist(), strict=True))
-    customers = _customers(books)
-    asleep = last["dormant"] + last["lost"]
-    awake = sum(last[name] for name in STATE_NAMES[STATE_NAMES.index("ordered"):]) - asleep
-    keen = last["interested"] + last["searching"] + last["consulting"] + last["intent"]
-    return {
-        "retention": intervals.wilson(min(awake, customers), customers, scale),
-        "dormant_share": intervals.wilson(min(asleep, customers), customers, scale),
-        "interest_share": intervals.wilson(keen, sum(last.values()), scale),
-    }
+    return int(sum(last[name] for name in states))
+
+
+def _retention(books: Books, scale: int) -> Interval:
+    awake = _people(books, *STATE_NAMES[STATE_NAMES.index("ordered"):]) - _people(books, *ASLEEP)
+    return intervals.wilson(min(awake, _customers(books)), _customers(books), scale)
+
+
+def _dormant_share(books: Books, scale: int) -> Interval:
+    return intervals.wilson(min(_people(books, *ASLEEP), _customers(books)), _customers(books), scale)
+
+
+def _interest_share(books: Books, scale: int) -> Interval:
+    return intervals.wilson(_people(books, *KEEN), _people(books, *STATE_NAMES), scale)
+
+
+ASLEEP, KEEN = ("dormant", "lost"), ("interested", "searching", "consulting", "intent")
+OF_STAGES = {"retention": _retention, "dormant_share": _dormant_share, "interest_share": _interest_share}
+"""Shares of people at the last midnight."""
 
 
 def _private_repeat_rate(scenario: Scenario, books: Books) -> Interval:

@@ -183,6 +183,25 @@ def moves(scenario: Scenario, books: Books, window: Window | None = None) -> pd.
     })
 
 
+def deliveries(scenario: Scenario, books: Books) -> pd.DataFrame:
+    """How long orders of the reported days take to reach consumers, by node and channel; from the order lines."""
+    import pandas as pd
+
+    lines = books.orders[books.orders["delivered"] >= 0]
+    days = lines["delivered"] - lines["day"]
+    keys, where = np.unique(np.stack([lines["node"], lines["channel"], days]), axis=1, return_inverse=True)
+    counted = np.bincount(where.reshape(-1), weights=lines["weight"], minlength=keys.shape[1]).astype(np.int64)
+    of_channel = np.zeros((len(scenario.supply.places), len(scenario.channels)), np.int64)
+    np.add.at(of_channel, (keys[0], keys[1]), counted)
+    return pd.DataFrame({
+        "node": _pick(scenario.supply.places, keys[0]),
+        "channel": _pick(list(scenario.channels), keys[1]),
+        "days": keys[2].astype(np.int64),
+        "orders": counted,
+        "share": ratio(counted, of_channel[keys[0], keys[1]]),
+    })
+
+
 def hours(scenario: Scenario, books: Books) -> pd.DataFrame:
     """Visits, orders and cancellations hour by hour, on days with broadcasts."""
     import pandas as pd
@@ -260,7 +279,7 @@ def segments(scenario: Scenario, books: Books) -> pd.DataFrame:
 
 TABLES: dict[str, Callable[[Scenario, Books], pd.DataFrame]] = {
     "daily": daily, "channels": channels, "stages": stages, "transitions": transitions, "flows": flows,
-    "journeys": journeys, "cohorts": cohorts, "stock": stock, "moves": moves, "hours": hours,
+    "journeys": journeys, "cohorts": cohorts, "stock": stock, "moves": moves, "hours": hours, "deliveries": deliveries,
     "orders": orders, "decisions": decisions,
     "segments": segments,
 }

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SUM_TOLERANCE = 1e-6
 ALONE = ("suppliers", "routes", "pickup")
 """Fields of supply that need nodes."""
-INSTEAD = ("warehouse", "unlimited", "lead_time", "moq", "review_days")
+INSTEAD = ("warehouse", "lead_time", "moq", "review_days")
 """Fields of the one warehouse, which nodes take the place of."""
 
 

@@ -16,7 +16,8 @@ class StockRule(Section):
 
     base_stock: up to `level` whenever it is short. reorder_point: whole lots of `lot` units once what is on hand and on
     order is at or below `reorder_point`, (r, Q). min_max: up to `level` once it is at or below `reorder_point`,
-    (s, S). forecast: up to what is expected until the next delivery, plus safety stock for `service`.
+    (s, S). forecast: up to what is expected until the next delivery, plus safety stock for `service`; it knows the
+    calendar of campaigns and broadcasts.
     """
 
     rule: Rule = "base_stock"
@@ -133,7 +134,7 @@ class Supply(Section):
     warehouse: Name = "central"
     """Name of the one warehouse."""
     unlimited: bool = False
-    """true: stock never runs out, and nothing is ordered."""
+    """true: stock never runs out anywhere, and nothing is ordered."""
     lead_time: int = quantity(7, unit="day", ge=1, le=365)
     """Days from order to receipt."""
     moq: int = quantity(1, unit="unit/order", ge=1, le=2_000_000_000)

@@ -129,6 +129,11 @@ def _deeper(model: type[M], data: Any, root: Node, found: list[Found]) -> list[F
     return []
 
 
+def field_at(model: type[BaseModel], dotted: str) -> FieldInfo | None:
+    """The field that a dotted path leads to, by its declaration alone; None where there is none."""
+    return _declared(model, _split(dotted))[1]
+
+
 class Found:
     """One pydantic error beside the node and the field that it is about."""
 

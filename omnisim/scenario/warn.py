@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 
 from omnisim.errors import Fault
+from omnisim.scenario import network
 from omnisim.scenario.check import referral_factor
 from omnisim.scenario.model import Scenario
 
@@ -34,7 +35,7 @@ def estimate(scenario: Scenario) -> tuple[int, float]:
 
 def warnings(scenario: Scenario) -> list[Fault]:
     """Everything worth a second look, as faults that name dotted paths; none forbids a run."""
-    rules = (_horizon, _population, _sales, _prices, _media, _referral, _stock, _campaigns)
+    rules = (_horizon, _population, _sales, _prices, _media, _referral, _stock, _switching, _campaigns)
     return [fault for rule in rules for fault in rule(scenario)]
 
 
@@ -137,6 +138,15 @@ def _stock(scenario: Scenario) -> Iterator[Fault]:
             yield _warning(f"products.{sku}.base_stock", f"{product.base_stock:,} units", f"customers will want about "
                            f"{need:,.0f} in the {days} days until stock arrives: sales will be lost",
                            "Raise it, or set supply.unlimited to true.")
+
+
+def _switching(scenario: Scenario) -> Iterator[Fault]:
+    share = scenario.supply.shortage.switch
+    places = {sku: {frozenset(network.serving(scenario, name, sku)) for name in scenario.channels
+                    if network.sells(scenario, name, sku)} for sku in scenario.products}
+    if share and all(len(sets) < 2 for sets in places.values()):
+        yield _warning("supply.shortage.switch", f"{share:g}", "all channels sell from the same places: who switches "
+                       "finds no more elsewhere", "Set it to 0, or keep stock apart (supply.stock siloed).")
 
 
 def _campaigns(scenario: Scenario) -> Iterator[Fault]:

@@ -17,6 +17,8 @@ from omnisim.supply.stock import Stock
 
 Ints = NDArray[np.int64]
 SENT = MOVES.index("sent")
+ENDLESS = 1 << 60
+"""Units where stock never runs out."""
 NOTHING = np.zeros((1, 1), np.int64)
 """Units of no order that waits, whatever the places and articles."""
 
@@ -57,11 +59,19 @@ class Backend:
     buyer: Replenishment = field(init=False)
     spent: int = 0
     thrown: int = 0
+    passed_on: Ints = field(init=False)
 
     def __post_init__(self) -> None:
-        opening = np.zeros_like(self.layout.opening) if self.layout.unlimited else self.layout.opening.copy()
+        endless = np.where(self.layout.lanes.holds, ENDLESS, 0)
+        opening = endless if self.layout.unlimited else self.layout.opening.copy()
         self.stock = Stock(opening, self.layout.life, self.layout.unlimited)
+        self.passed_on = np.zeros_like(opening)
         self.buyer = Replenishment(self.layout, self.layout.lanes.level.copy())
+
+    @property
+    def is_endless(self) -> bool:
+        """Whether nobody's order ever need be looked at: one place, where stock never runs out."""
+        return self.layout.unlimited and self.layout.plain
 
     def receive(self, day: int) -> None:
         """The morning: supplies and returns reach the shelf, what is too old leaves it."""
@@ -71,8 +81,8 @@ class Backend:
     def suffices(self, units: Ints) -> bool:
         """Whether nobody's order need be looked at: one place has enough for all, units by article, and nobody waits.
         """
-        return self.layout.unlimited or (self.layout.plain and not self.backlog.size
-                                         and bool((units <= self.stock.on_hand[0]).all()))
+        return (self.layout.plain and not self.backlog.size
+                and (self.layout.unlimited or bool((units <= self.stock.on_hand[0]).all())))
 
     def serve_all(self, units: Ints) -> None:
         """Fill the day's demand, units by article; there is enough."""
@@ -95,6 +105,8 @@ class Backend:
     def order(self, day: int) -> None:
         """The evening: order by the rules."""
         if not self.layout.unlimited:
+            if self.buyer.forecasts:
+                self.buyer.remember(self.stock.stock[..., STOCK.index("demand")] + self.passed_on)
             waiting = self.backlog.units(self.layout.desk) if self.backlog.size else NOTHING
             self.spent = self.buyer.order(self.stock, waiting, day)
 
@@ -104,6 +116,5 @@ class Backend:
             self.stock.count("waiting", self.backlog.units(self.layout.desk))
         stock, moves = self.stock.close()
         kept = int(stock[..., STOCK.index("on_hand")].sum(axis=1) @ self.layout.storage)
-        if self.buyer.forecasts:
-            self.buyer.remember(stock[..., STOCK.index("demand")] + moves[..., SENT])
+        self.passed_on = moves[..., SENT]
         return stock, moves, Costs(self.spent + (kept + 15) // 30, self.thrown)

@@ -5,6 +5,7 @@ Channels stand in the kernels' (alphabetical) order, as in the market; places an
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from omnisim.plan import to_cents
 from omnisim.scenario import network
 from omnisim.scenario.model import Scenario
 from omnisim.scenario.supply import StockRule
+from omnisim.season import Season
 from omnisim.streams import key
 
 Ints = NDArray[np.int64]
@@ -46,6 +48,8 @@ class Desk(NamedTuple):
     """(T,) cumulative shares of consumers who live near"""
     add_on: Floats
     """(1,) share of pickups that buy one more"""
+    scale: Ints
+    """(1,) people that one consumer stands for"""
 
 
 class Lanes(NamedTuple):
@@ -114,6 +118,8 @@ class Layout:
     life : int64 (S,) [day]  shelf life; 0 for ever
     patience : int [day]
     order_of_lanes : int64 (N * S,)  lanes by name, so that no order in the file decides
+    calendar : float (N, days)  what months, campaigns and broadcasts multiply demand at a place by, from `first_day`
+        on; empty where no rule forecasts
     """
 
     unlimited: bool
@@ -128,6 +134,8 @@ class Layout:
     life: Ints
     patience: int
     order_of_lanes: Ints
+    calendar: Floats
+    first_day: int
 
 
 def lay_out(scenario: Scenario, channels: list[str], seed: int, replication: int) -> Layout:
@@ -153,7 +161,9 @@ def lay_out(scenario: Scenario, channels: list[str], seed: int, replication: int
         landed=np.array([network.landed_cost(scenario, sku) for sku in skus], np.int64),
         storage=np.array([to_cents(node.storage_cost) for node in supply.nodes.values()] or [0], np.int64),
         life=np.array([product.shelf_life or 0 for product in scenario.products.values()], np.int64),
-        patience=supply.shortage.patience, order_of_lanes=np.array(ranks, np.int64))
+        patience=supply.shortage.patience, order_of_lanes=np.array(ranks, np.int64),
+        calendar=_calendar(scenario, channels, longest_cover(lanes, _makers(scenario))),
+        first_day=-scenario.horizon.warm_up)
 
 
 def _desk(scenario: Scenario, channels: list[str], places: list[str], skus: list[str]) -> Desk:
@@ -177,7 +187,8 @@ def _desk(scenario: Scenario, channels: list[str], places: list[str], skus: list
         np.array([supply.sync_delay], np.int64), np.array(collects),
         np.array([places.index(name) for name in stores], np.int64),
         np.array([channels.index(name) if name in channels else -1 for name in owners], np.int64),
-        np.cumsum(near) / near.sum() if stores else near, np.array([pickup.add_on if pickup else 0.0]))
+        np.cumsum(near) / near.sum() if stores else near, np.array([pickup.add_on if pickup else 0.0]),
+        np.array([scenario.population.scale], np.int64))
 
 
 def _lanes(scenario: Scenario, places: list[str], skus: list[str], seed: int, replication: int) -> Lanes:
@@ -235,6 +246,34 @@ def _makers(scenario: Scenario) -> Makers:
         np.array([maker.expedite_days for maker in found], np.int64),
         np.array([to_cents(maker.expedite_cost) for maker in found], np.int64),
         np.array([np.cumsum([*maker.delays, *[0.0] * (longest - len(maker.delays))]) for maker in found]))
+
+
+def cover_of(lanes: Lanes, makers: Makers) -> Ints:
+    """Days from an order to the arrival of the next one, by lane; delays at their mean, rounded up."""
+    delay = np.ceil((1.0 - makers.delays).sum(axis=1) - 1e-9).astype(np.int64)
+    return np.maximum(lanes.days, 1) + lanes.review + np.where(lanes.supplier >= 0, delay[lanes.supplier], 0)
+
+
+def longest_cover(lanes: Lanes, makers: Makers) -> int:
+    """The longest of those that a forecast looks ahead, or 0."""
+    return int(np.where(lanes.rule == FORECAST, cover_of(lanes, makers), 0).max())
+
+
+def _calendar(scenario: Scenario, channels: list[str], ahead: int) -> Floats:
+    """What the calendar, weekdays apart, multiplies demand at each place by: the mean over the channels it lists."""
+    supply, horizon = scenario.supply, scenario.horizon
+    days = horizon.warm_up + horizon.days + ahead if ahead else 0
+    season = Season(scenario, channels)
+    weekday = scenario.calendar.weekday
+    factors = np.ones((len(supply.places), days))
+    sellers = [name for name in channels if scenario.channels[name].checkout]
+    for t in range(days):
+        usual = weekday[(horizon.start + datetime.timedelta(days=t - horizon.warm_up)).weekday()]
+        weight = season.weight(t - horizon.warm_up) / (usual or 1.0)
+        for n, place in enumerate(supply.places):
+            listed = [k for k, name in enumerate(channels) if name in (supply.nodes[place].channels or sellers)]
+            factors[n, t] = weight[listed].mean() if usual and listed else 1.0
+    return factors
 
 
 def _transfers(scenario: Scenario, places: list[str]) -> tuple[Transfer, ...]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omnisim.streams import unit, words
-from omnisim.supply.layout import FORECAST, REORDER_POINT, Layout
+from omnisim.supply.layout import FORECAST, REORDER_POINT, Layout, cover_of
 from omnisim.supply.rules import FEWEST_DAYS, MOST_DAYS, forecast_levels, wanted
 from omnisim.supply.stock import Stock
 
@@ -55,7 +55,7 @@ class Replenishment:
         lanes = self.layout.lanes
         due = (day % lanes.review == 0) & lanes.holds
         if self.forecasts:
-            self._forecast(due)
+            self._forecast(due, day)
         cost = self._transfer(stock, waiting, due, day)
         for depth in range(int(lanes.depth.max()), 0, -1):
             cost += self._feed(stock, waiting, due & (lanes.depth == depth), day)
@@ -63,21 +63,20 @@ class Replenishment:
         return cost + self._hurry(stock, waiting, day)
 
     def remember(self, demand: Ints) -> None:
-        """Keep the day's demand (N, S) for forecasts."""
+        """Keep a day's demand (N, S) for forecasts, that of other nodes included."""
         self.demand = [*self.demand[-MOST_DAYS + 1:], demand]
 
-    def _forecast(self, due: NDArray[np.bool_]) -> None:
+    def _forecast(self, due: NDArray[np.bool_], day: int) -> None:
+        """New levels from the demand up to today and what the calendar says of the days to cover."""
         lanes = self.layout.lanes
         cells = due & (lanes.rule == FORECAST)
-        if len(self.demand) >= FEWEST_DAYS and cells.any():
-            history = np.stack(self.demand, axis=-1)[cells]
-            self.level[cells] = forecast_levels(history, self._cover()[cells], lanes.service[cells])
-
-    def _cover(self) -> Ints:
-        """Days from an order to the arrival of the next one, by lane; delays at their mean, rounded up."""
-        lanes, makers = self.layout.lanes, self.layout.makers
-        delay = np.ceil((1.0 - makers.delays).sum(axis=1) - 1e-9).astype(np.int64)
-        return lanes.days + lanes.review + np.where(lanes.supplier >= 0, delay[lanes.supplier], 0)
+        if len(self.demand) < FEWEST_DAYS or not cells.any():
+            return
+        cover = cover_of(lanes, self.layout.makers)[cells]
+        history = np.stack(self.demand, axis=-1)[cells]
+        today = day - self.layout.first_day + 1
+        known = self.layout.calendar[np.nonzero(cells)[0], today - history.shape[1]:today + int(cover.max())]
+        self.level[cells] = forecast_levels(history, cover, lanes.service[cells], known)
 
     def _wanted(self, stock: Stock, waiting: Ints, cells: NDArray[np.bool_]) -> Ints:
         lanes = self.layout.lanes

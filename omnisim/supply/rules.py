@@ -38,7 +38,8 @@ def wanted(rule, position, level, point, lot):
     return found
 
 
-def forecast_levels(history: Ints, cover: Ints, service: NDArray[np.float64]) -> Ints:
+def forecast_levels(history: Ints, cover: Ints, service: NDArray[np.float64],
+                    calendar: NDArray[np.float64] | None = None) -> Ints:
     """Order-up-to levels from past demand: what is expected until the next delivery, and safety stock.
 
     Parameters
@@ -46,17 +47,18 @@ def forecast_levels(history: Ints, cover: Ints, service: NDArray[np.float64]) ->
     history : int64 (n, T) [unit/day]  demand of each series
     cover : int64 (n,) [day]  lead time and review period
     service : float (n,) [share]  of order cycles without a stock-out
+    calendar : float (n, T + longest cover)  known factors of demand, past and to come
 
     Returns
     -------
     int64 (n,) [unit]  ⌈μ + z σ⌉ of demand over `cover` days, z the normal quantile of `service`
     """
-    from omnisim.supply.forecast import demand_over, forecast_demand
+    from omnisim.supply.forecast import Driver, demand_over, forecast_demand
 
     levels = np.zeros(cover.size, np.int64)
-    past = history[:, -MOST_DAYS:].astype(np.float64)
     z = np.array([NormalDist().inv_cdf(share) for share in service.tolist()])
-    forecast = forecast_demand(past, horizon=int(cover.max()))
+    drivers = () if calendar is None else (Driver("calendar", calendar - 1.0, 1.0),)
+    forecast = forecast_demand(history.astype(np.float64), horizon=int(cover.max()), drivers=drivers)
     for days in np.unique(cover).tolist():
         expected = demand_over(forecast, days)
         levels = np.where(cover == days, np.ceil(expected.mean + z * expected.sd), levels)

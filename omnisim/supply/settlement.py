@@ -186,9 +186,9 @@ def settle(desk, on_hand, claims, verdicts, extras, stock, moves):
         owner = desk.owner[store]
         if owner >= 0 and unit(claim.collect) < desk.collects[k] * desk.add_on[0]:
             more = other_article(desk, owner, -1, claim.choose, weights)
-            if more >= 0 and on_hand[place, more] >= 1:
-                n_log = give(on_hand, stock, seen, log, n_log, minute, owner, place, more, 1)
-                moves[place, more, ADDED] += 1
+            if more >= 0 and on_hand[place, more] >= desk.scale[0]:
+                n_log = give(on_hand, stock, seen, log, n_log, minute, owner, place, more, desk.scale[0])
+                moves[place, more, ADDED] += desk.scale[0]
                 extras[n_extras, 0], extras[n_extras, 1], extras[n_extras, 2] = c, owner, more
                 n_extras += 1
     return n_extras

@@ -99,7 +99,7 @@ class Stock:
     def close(self) -> tuple[Ints, Ints]:
         """The day's rows, (N, S, 8) of the stock table and (N, S, 12) of moves, and a clean slate for tomorrow."""
         stock, moves = self.stock.copy(), self.moves.copy()
-        stock[..., STOCK.index("on_hand")] = self.on_hand
+        stock[..., STOCK.index("on_hand")] = 0 if self.unlimited else self.on_hand
         stock[..., STOCK.index("on_order")] = self.on_order
         self.stock[:], self.moves[:] = 0, 0
         return stock, moves
