@@ -23,11 +23,11 @@ class Market(NamedTuple):
     meaning: str
 
 
-def markets() -> dict[str, Market]:
-    """All of them, by name."""
+def markets(days: int = DAYS) -> dict[str, Market]:
+    """All of them, by name, over so many days."""
     brand = om.load("scenarios/brand.yaml")
     many = brand.population.size // SIZE
-    told = {"population.size": SIZE, "population.scale": many, "supply.unlimited": True, "horizon.days": DAYS}
+    told = {"population.size": SIZE, "population.scale": many, "supply.unlimited": True, "horizon.days": days}
     brand = brand.with_(told)
     paid = ("xiaohongshu", "douyin", "taobao")
     works = brand.with_({f"channels.{name}.click_share": 0.06 for name in paid} | {"limits.spend_all": True})

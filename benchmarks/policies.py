@@ -1,7 +1,7 @@
 """Which policy allocates a budget best, in which market? Policies × markets on shared luck, curves and search included.
 
     python benchmarks/policies.py            full: six markets, 12 seeds, cadences of review
-    python benchmarks/policies.py --quick    two markets, one seed, for a first look
+    python benchmarks/policies.py --quick    two markets, one seed, four months, for a first look
     python benchmarks/policies.py --only brand,stock    these anew, the others as they stand in policies.csv
 
 Full, the tables go between the marks of benchmarks/policies.md, all figures to benchmarks/policies.csv and the picture
@@ -30,6 +30,7 @@ START, END = "<!-- tables -->", "<!-- end of tables -->"
 NAMES = ("inertia", "equal", "60/30/10", "roi", "last_click", "ranking", "pause", "bandit", "lp_once", "lp_rolling")
 CADENCES = {"7 days": 7, "30 days": 30, "90 days": 90, "never": 365}
 CHANNELS = ("xiaohongshu", "douyin", "taobao", "community")
+QUICK_DAYS = 120
 DRIFTS = ("drifting", "seeding")
 """Markets that cadences are compared in: one that changes, and one that does not."""
 
@@ -159,7 +160,7 @@ def main() -> None:
     wanted = options.only.split(",") if options.only else ["brand", "seeding"] if options.quick else list(markets())
     file = HERE / "policies.csv"
     rows = pd.read_csv(file) if file.exists() and options.only and not options.quick else pd.DataFrame()
-    for name, market in markets().items():
+    for name, market in markets(*([QUICK_DAYS] if options.quick else [])).items():
         if name not in wanted:
             continue
         start, used = time.monotonic(), time.process_time()
