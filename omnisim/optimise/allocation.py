@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -13,12 +14,14 @@ import numpy as np
 from omnisim.errors import Fault, InfeasibleError
 from omnisim.optimise.budget import Solution, least_spend, solve
 from omnisim.optimise.budget_plan import BudgetPlan
-from omnisim.optimise.curve_table import CurveTable
+from omnisim.optimise.curve_table import CurveTable, read_curves
 from omnisim.optimise.prepare import Request, check_request, prepare
 from omnisim.optimise.problem import TOTAL, Ints, Problem
+from omnisim.optimise.records import Record
 from omnisim.optimise.risk import Risk, stack_draws
 from omnisim.optimise.rounding import round_plan
 from omnisim.response import Floats
+from omnisim.scenario.allocation import Limits
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,6 +70,24 @@ def allocate_table(table: CurveTable, request: Request, effort: Effort, progress
     InfeasibleError  for limits that contradict each other, naming them
     """
     check_request(request)
+    if not table.is_concave:
+        compile_search()
+    return _allocate(table, request, effort, progress)
+
+
+@functools.cache
+def compile_search() -> None:
+    """Compile, or load, what the search on curves that are not concave compiles at first use, so that no time limit
+    counts it."""
+    curve = {"form": "hill", "scale": 1.0, "half": 1.0, "shape": 2.0, "carryover": 0.2}
+    table = read_curves([Record(name, {"channel": name, **curve}) for name in ("a", "b")], 2)
+    shared = Limits.model_validate({"groups": [{"name": "group", "channels": ["a"], "high": 0.6}]})
+    for limits in (Limits(), shared):
+        _allocate(table, Request(2.0, np.ones(2), limits=limits), Effort(time_limit=600.0), None)
+
+
+def _allocate(table: CurveTable, request: Request, effort: Effort, progress: Progress | None) -> BudgetPlan:
+    """Once compiled."""
     deadline = time.monotonic() + effort.time_limit
     is_spend = request.objective == "spend"
     if is_spend:
