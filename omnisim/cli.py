@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import platform
+import signal
 import sys
 import time
 import warnings
@@ -19,6 +20,7 @@ import typer
 
 from omnisim.errors import Fault, OmnisimError, StorageError, UsageError
 from omnisim.terminal import (
+    ENDING,
     Answer,
     located,
     print_answer,
@@ -91,6 +93,8 @@ def enter() -> None:
             stream.reconfigure(errors="backslashreplace")
     interrupted = stop_promptly(lambda: print_answer(_verb(words), _interrupted(), as_json="--json" in words))
     code = main(words, interrupted=interrupted)
+    for one in ENDING:
+        signal.signal(one, signal.SIG_IGN)  # all is said: what is left is to leave
     if code == 130:
         os._exit(code)  # without waiting for threads
     sys.exit(code)
