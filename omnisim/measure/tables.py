@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from omnisim.books import HOUR, LINES, MEASURES, MOVES, ORIGINS, SEGMENT, STOCK
 from omnisim.measure.cohorts import cohorts
@@ -155,31 +156,27 @@ def flows(scenario: Scenario, books: Books) -> pd.DataFrame:
 
 def stock(scenario: Scenario, books: Books, window: Window | None = None) -> pd.DataFrame:
     """What lay where at midnight and what moved that day, in units."""
-    import pandas as pd
-
-    window = window or run_window(books)
-    tallies = books.stock[window.first:window.stop]
-    days, nodes, skus = tallies.shape[:3]
-    return pd.DataFrame({
-        "date": np.repeat(dates(scenario, window.first, window.stop), nodes * skus),
-        "node": _text(np.repeat(scenario.supply.places, skus).tolist() * days),
-        "sku": _text(list(scenario.products) * (days * nodes)),
-        **{name: tallies[..., k].reshape(-1) for k, name in enumerate(STOCK)},
-    })
+    return _by_place(scenario, books, window, books.stock, STOCK)
 
 
 def moves(scenario: Scenario, books: Books, window: Window | None = None) -> pd.DataFrame:
     """What the back end did: units ordered, sent on, late, oversold, switched, substituted, picked up, expired."""
+    return _by_place(scenario, books, window, books.moves, MOVES)
+
+
+def _by_place(scenario: Scenario, books: Books, window: Window | None, units: NDArray[np.int64],
+              names: Sequence[str]) -> pd.DataFrame:
+    """Units (days, nodes, skus, names) of a window as rows of date, node and sku."""
     import pandas as pd
 
     window = window or run_window(books)
-    tallies = books.moves[window.first:window.stop]
+    tallies = units[window.first:window.stop]
     days, nodes, skus = tallies.shape[:3]
     return pd.DataFrame({
         "date": np.repeat(dates(scenario, window.first, window.stop), nodes * skus),
         "node": _text(np.repeat(scenario.supply.places, skus).tolist() * days),
         "sku": _text(list(scenario.products) * (days * nodes)),
-        **{name: tallies[..., k].reshape(-1) for k, name in enumerate(MOVES)},
+        **{name: tallies[..., k].reshape(-1) for k, name in enumerate(names)},
     })
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import html
-import io
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -183,23 +182,12 @@ class BudgetPlan:
         UsageError  where the directory holds something else
         StorageError  where the disk refuses
         """
-        from omnisim import storage
-        from omnisim.plan_file import save_plan
+        from omnisim.optimise.saving import save_proven
 
-        path = Path(directory)
-        texts = {"plan.csv": _csv(self.table), "shadow_prices.csv": _csv(self.shadow_prices)}
+        tables = {"plan": self.table, "shadow_prices": self.shadow_prices}
         if self.frontier is not None:
-            texts["frontier.csv"] = _csv(self.frontier)
-        texts |= {f"{name}.csv": _csv(frame) for name, frame in self.further_tables().items()}
-        files = ["plan.yaml", *texts]
-        storage.claim_directory(path, KIND)
-        storage.open_manifest(path, KIND, files)
-        save_plan(self.plan, path / "plan.yaml")
-        for name, text in texts.items():
-            storage.write_text(path / name, text)
-        storage.write_json(path / storage.MANIFEST, {
-            "kind": KIND, "complete": True, "objective": self.objective, "bound": self.bound, "gap": self.gap,
-            "files": {name: storage.digest(path / name) for name in files}})
+            tables["frontier"] = self.frontier
+        save_proven(self, directory, KIND, "plan", tables | self.further_tables())
 
     @property
     def _whole(self) -> Floats:
@@ -279,9 +267,3 @@ class BudgetPlots:
     def _total_price(self) -> float:
         prices = self._plan.solution
         return float(prices.prices[[limit.name for limit in prices.problem.limits].index(TOTAL)])
-
-
-def _csv(frame: Any) -> str:
-    text = io.StringIO()
-    frame.to_csv(text, index=False, lineterminator="\n")
-    return text.getvalue()

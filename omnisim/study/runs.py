@@ -6,16 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from omnisim.measure.kpis import figures
-from omnisim.results import Result
+from omnisim.measure.observed import reader
 from omnisim.scenario.load import from_mapping
-from omnisim.scenario.model import Scenario
 from omnisim.simulation import simulate
 from omnisim.study.worker import find_named
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from omnisim.books import Books
     from omnisim.study.sweep_plan import SweepPlan
 
 NEEDS_ORDERS = frozenset(("private_repeat_rate_90d",))
@@ -57,12 +53,5 @@ class Runs:
         scenario = self.base.with_(overrides) if overrides else self.base
         books = simulate(scenario, seed=self.seed, replication=replication, threads=1,
                          policy=self.find_policy(scenario.policy.name), orders="auto" if self.keeps_orders else "none",
-                         read=_reader(scenario))
+                         read=reader(scenario))
         return figures(scenario, books, self.metrics)
-
-
-def _reader(scenario: Scenario) -> Any:
-    """Makes the tables that a policy asks for."""
-    def read(books: Books, table: str) -> pd.DataFrame:
-        return Result(scenario, [books]).table(table)
-    return read

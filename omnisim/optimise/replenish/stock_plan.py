@@ -176,21 +176,9 @@ class StockPlan:
         UsageError  where the directory holds something else
         StorageError  where the disk refuses
         """
-        from omnisim import storage
-        from omnisim.plan_file import save_plan
+        from omnisim.optimise.saving import save_proven
 
-        path = Path(directory)
-        texts = {"stock.csv": self.table.to_csv(index=False, lineterminator="\n"),
-                 "shadow_prices.csv": self.shadow_prices.to_csv(index=False, lineterminator="\n")}
-        files = ["stock.yaml", *texts]
-        storage.claim_directory(path, KIND)
-        storage.open_manifest(path, KIND, files)
-        save_plan(self.plan, path / "stock.yaml")
-        for name, text in texts.items():
-            storage.write_text(path / name, text)
-        storage.write_json(path / storage.MANIFEST, {
-            "kind": KIND, "complete": True, "objective": self.objective, "bound": self.bound, "gap": self.gap,
-            "files": {name: storage.digest(path / name) for name in files}})
+        save_proven(self, directory, KIND, "stock", {"stock": self.table, "shadow_prices": self.shadow_prices})
 
     @property
     def outcomes(self) -> pd.DataFrame | None:
