@@ -294,3 +294,12 @@ def test_a_thousand_shards_are_added_up_in_a_moment(tmp_path: Path) -> None:
     assert time.monotonic() - start <= 0.3 * 3  # this machine may be busy: benchmarks/sweep.md holds it to 0.3
     assert found["n"].item() == 100_000
     assert found["gmv"].item() == pytest.approx(mean)
+
+
+def test_a_policy_in_a_sweep_reads_what_it_reads_in_a_run() -> None:
+    """The past before the first day, too."""
+    brand = small_brand().with_({"policy.name": "roi", "policy.every": 7})
+    study = om.sweep(brand, {"channels.douyin.budget": [40.0]}, metrics=["gmv"], jobs=1)
+    assert study.quarantine.empty
+    own = om.run(brand.with_({"channels.douyin.budget": 40.0})).kpis().set_index("kpi").loc["gmv", "value"]
+    assert study.to_frame()["gmv"].tolist() == [own]
