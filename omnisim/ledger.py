@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import datetime
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -26,6 +27,7 @@ from omnisim.books import (
 )
 from omnisim.compiled import formula, kernel
 from omnisim.errors import Fault, UsageError
+from omnisim.parts import each
 from omnisim.scenario.model import Scenario
 from omnisim.sums import Sums, count, empty_sums, items, with_room
 
@@ -206,7 +208,7 @@ class Ledger:
         if back.size:
             self.returned.append((day, back))
 
-    def close(self) -> Books:
+    def close(self, pool: ThreadPoolExecutor | None = None) -> Books:
         """The finished books, channels in the order of the scenario file."""
         names = list(self.scenario.channels)
         place = np.array([names.index(name) for name in self.names])
@@ -231,31 +233,25 @@ class Ledger:
             buyers=sum((page.buyers for page in self.pages), np.zeros_like(self.pages[0].buyers)),
             cohorts=sum((page.cohorts for page in self.pages), np.zeros_like(self.pages[0].cohorts)),
             second=second, stock=self.stock, segments=self.segments,
-            orders=self._close_orders(place), decisions=self.decisions, moves=self.moves,
+            orders=self._close_orders(place, pool), decisions=self.decisions, moves=self.moves,
             live_days=np.array([day for day, _ in self.hours], np.int64),
             hours=_widen(np.stack([np.zeros((len(self.names), 24, len(HOUR)), np.int64),
                                    *(hours for _, hours in self.hours)]), place, len(names), 1)[1:])
 
-    def _close_orders(self, place: Ints) -> NDArray[np.void]:
+    def _close_orders(self, place: Ints, pool: ThreadPoolExecutor | None) -> NDArray[np.void]:
         written = [lines[:used] for lines, used in zip(self.lines, self.n_lines, strict=True)]
-        orders = written[0]
-        if len(written) > 1:  # day after day, as the numbers of the orders go
-            orders, n = np.empty(sum(self.n_lines), ORDER_DTYPE), 0
-            edges = [np.searchsorted(lines["day"], np.arange(self.scenario.horizon.days + 1)) for lines in written]
-            for day in range(self.scenario.horizon.days):
-                for lines, edge in zip(written, edges, strict=True):
-                    some = lines[edge[day]:edge[day + 1]]
-                    orders[n:n + some.size] = some
-                    n += some.size
-        orders["weight"] = self.scenario.population.scale << self.halvings
-        orders["channel"] = place[orders["channel"]]
-        orders["delivered"][orders["delivered"] >= self.scenario.horizon.days] = -1
+        days = self.scenario.horizon.days
+        each_day = np.array([np.diff(np.searchsorted(lines["day"], np.arange(days + 1))) for lines in written])
+        starts = (np.cumsum(each_day.T) - each_day.T.ravel()).reshape(days, -1)  # day after day, part after part
+        orders = np.empty(sum(self.n_lines), ORDER_DTYPE)
+        weight = self.scenario.population.scale << self.halvings
+        each(pool, lambda p: lay_out(written[p], starts[:, p].copy(), days, weight, place, orders), len(written))
         if self.returned and orders.size:
             back = np.concatenate([ids for _, ids in self.returned])
-            days = np.concatenate([np.full(ids.size, day) for day, ids in self.returned])
+            when = np.concatenate([np.full(ids.size, day) for day, ids in self.returned])
             at = np.searchsorted(orders["order_id"], back)
             known = (at < orders.size) & (orders["order_id"][np.minimum(at, orders.size - 1)] == back)
-            orders["returned"][at[known]] = days[known]
+            orders["returned"][at[known]] = when[known]
         return orders
 
 
@@ -280,6 +276,26 @@ def thin_out(lines, sample):
             lines[kept] = lines[n]
             kept += 1
     return kept
+
+
+@kernel
+def lay_out(lines, starts, days, weight, place, orders):
+    """Copy the lines of a part to where they belong among all orders, with what is known at the end.
+
+    Parameters
+    ----------
+    starts : int64 (days,)  changed: where the part's lines of each day begin
+    place : int64 (channels,)  of each channel in the scenario's file
+    orders : ORDER_DTYPE (o,)  written
+    """
+    for n in range(lines.size):
+        at = starts[lines[n].day]
+        starts[lines[n].day] += 1
+        orders[at] = lines[n]
+        order = orders[at]
+        order.weight, order.channel = weight, place[order.channel]
+        if order.delivered >= days:
+            order.delivered = -1
 
 
 def _widen(array: Ints, place: Ints, n: int, axis: int) -> Ints:

@@ -33,9 +33,10 @@ from omnisim.books import MEASURE, Books
 from omnisim.exchange import count_hours, give_out
 from omnisim.ledger import Ledger
 from omnisim.market.day import TODAY, Today
-from omnisim.market.market import Market, each, grant, open_market, split_population
+from omnisim.market.market import Market, grant, open_market
 from omnisim.market.reach import Bought, buy
 from omnisim.market.rules import active_channels
+from omnisim.parts import each, split_population
 from omnisim.plan import Plan, Policy, to_cents
 from omnisim.review import Desk, Reader
 from omnisim.scenario.model import Scenario
@@ -285,7 +286,7 @@ def finish(world: World, plan: Plan | None = None, policy: Policy | None = None,
     with ThreadPoolExecutor(threads) as pool:
         run = Run(world, plan or Plan(), policy, read, pool if threads > 1 else None)
         run.advance(horizon.days, progress, horizon.warm_up, horizon.warm_up + horizon.days)
-    return world.ledger.close()
+        return world.ledger.close(run.pool)
 
 
 def simulate(scenario: Scenario, *, seed: int = 1, replication: int = 0, plan: Plan | None = None,

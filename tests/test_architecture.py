@@ -39,6 +39,7 @@ LAYERS = (  # a room may import from the rows below its own, and from itself
     {"plan"},
     {"season"},  # what the calendar makes of a day
     {"scenario"},
+    {"parts"},  # of the population, one a thread
     {"streams", "sums"},
     {"portable"},
     {"processor"},  # what compiled code asks of it

@@ -10,7 +10,7 @@ from building import channel, scenario, small_brand
 
 import omnisim as om
 from omnisim.books import MEASURE, TOUCHES, Books
-from omnisim.market.market import split_population
+from omnisim.parts import split_population
 from omnisim.plan import Plan
 from omnisim.scenario.model import Scenario
 from omnisim.simulation import World, finish, simulate, warm_up

@@ -8,7 +8,8 @@ import numpy as np
 from building import channel, scenario
 
 import omnisim as om
-from omnisim.market.market import open_market, split_population
+from omnisim.market.market import open_market
+from omnisim.parts import split_population
 from omnisim.study.measuring import FADE
 from omnisim.study.probes import Base, count
 from omnisim.study.scenario_plan import ScenarioPlan

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +17,11 @@ from omnisim.market.day import Asked, Counts, Today, clear_counts, empty_counts
 from omnisim.market.moves import SOURCE, TARGET
 from omnisim.market.reach import Media, open_media, sum_affinity
 from omnisim.market.rules import Rules, active_channels, compile_rules
+from omnisim.parts import each
 from omnisim.scenario.model import Scenario
 from omnisim.streams import CHUNK, hashes
 
 Ints = NDArray[np.int64]
-T = TypeVar("T")
 SEARCHES, CONSULTATIONS = MEASURE["searches"], MEASURE["consultations"]
 
 
@@ -232,13 +230,6 @@ class Market:
         return counts
 
 
-def each(pool: ThreadPoolExecutor | None, work: Callable[[int], T], parts: int) -> list[T]:
-    """What the work gives for each part: side by side in the pool, or one after the other."""
-    others = [pool.submit(work, p) for p in range(1, parts)] if pool else []
-    first = work(0)
-    return [first, *(other.result() for other in others)] if pool else [first, *(work(p) for p in range(1, parts))]
-
-
 def add_counts(parts: Sequence[Counts]) -> Counts:
     """The sum of the parts' counts."""
     total = parts[0]
@@ -246,13 +237,6 @@ def add_counts(parts: Sequence[Counts]) -> Counts:
         for name in ("looked", "tally", "moves", "renewed", "segments", "flows"):
             total[name] += part[name]
     return total
-
-
-def split_population(size: int, parts: int) -> list[tuple[int, int]]:
-    """Consecutive parts of nearly equal size, at multiples of a chunk."""
-    chunks = -(-size // CHUNK)
-    edges = [min(size, chunks * n // parts * CHUNK) for n in range(parts)] + [size]
-    return [(low, high) for low, high in pairwise(edges) if high > low]
 
 
 def open_market(scenario: Scenario, seed: int, replication: int, parts: list[tuple[int, int]], *,
