@@ -21,7 +21,7 @@ WITHIN: dict[str, Any] = {"channels": {"xiaohongshu": {"cap": 1000.0}, **{
     name: {"low": 0.5, "high": 2.0} for name in ("douyin", "taobao", "community")}}}
 LIMITS: dict[str, dict[str, Any]] = {
     "0.5 to 2 × today": WITHIN, "the same, all money spent": {**WITHIN, "spend_all": True}, "none": {}}
-HEAD = ("paid share", "limits", "xiaohongshu", "douyin", "taobao", "community", "predicted gain",
+HEAD = ("paid share", "limits", "xiaohongshu", "douyin", "taobao", "community", "curves", "predicted gain (95 %)",
         "simulated gain (95 %)", "of today's", "rounds", "agree")
 
 
@@ -29,7 +29,7 @@ def row(belief: str, limits: str, plan: Any, found: Any) -> list[str]:
     """A line of the table: mean spend a day, predicted and simulated gain."""
     money = plan.comparison.set_index("channel")["budget"] / 364
     spent = [f"{money[name]:,.0f}" for name in ("xiaohongshu", "douyin", "taobao", "community")]
-    return [belief, limits, *spent, f"{found.predicted:,.0f} ± {1.96 * found.predicted_se:,.0f}",
+    return [belief, limits, *spent, f"{found.by_curves:,.0f}", f"{found.predicted:,.0f} ± {found.predicted_half:,.0f}",
             f"{found.gain:,.0f} ({found.low:,.0f} to {found.high:,.0f})", f"{found.relative:+.1%}",
             str(len(plan.rounds)), "yes" if found.agrees else "no"]
 

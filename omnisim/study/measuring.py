@@ -1,4 +1,4 @@
-"""Measure, plan, simulate: again around the plan until the simulation confirms what was predicted."""
+"""Measure, plan, simulate: again around the plan until its curves add up to what it gains, and fresh luck agrees."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def base_of(scenario: Scenario, days: Floats, today: Floats, *, carry_out: bool,
 def plan_by_measuring(base: Base, objective: str, tops: Floats, solve: Solve, effort: Effort, *,
                       bound: Bools | None = None, draws: bool = False,
                       progress: Progress | None = None) -> ScenarioPlan:
-    """Measure, plan and check, again around the plan until the simulation confirms what was predicted.
+    """Measure, plan and check, again around the plan until curves, the luck of the measuring and fresh luck agree.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def plan_by_measuring(base: Base, objective: str, tops: Floats, solve: Solve, ef
         spent = plan.spend_a_day @ base.days / base.days.sum()
         full = (spent >= FULL * tops) & (tops > 0.0) & ~(np.zeros(len(tops), bool) if bound is None else bound)
         tops[full] *= 2.0
-        if checks[-1].agrees and not full.any():
+        if checks[-1].agrees and checks[-1].adds_up and not full.any():
             break
         base = replace(base, around=plan.spend_a_day)
     return _settle(plans, checks)
@@ -106,12 +106,10 @@ def _solve_on(measured: MeasuredCurves, solve: Solve, *, draws: bool) -> tuple[M
 
 
 def _settle(plans: list[ScenarioPlan], checks: list[Confirmation]) -> ScenarioPlan:
-    """The last plan, unless an earlier one did better when simulated; with all rounds, and what they leave open."""
+    """The plan that gained most on the luck of the measuring, the same for all; with all rounds, and what is open."""
     last = plans[-1]
     if last.objective_name != "spend":
-        k = max(range(len(plans)), key=lambda k: checks[k].gain)
-        if checks[k].gain - checks[-1].gain > np.hypot(checks[k].se, checks[-1].se):
-            last = plans[k]
+        last = plans[max(range(len(plans)), key=lambda k: checks[k].predicted)]
     found = last.confirmation
     assert found is not None
     warnings = list(last.warnings)
@@ -141,8 +139,8 @@ class _Steps:
         self.progress, self.done, self.total = progress, 0, 0
 
     def expect(self, probes: Sequence[Probe], effort: Effort) -> None:
-        """A round: its probes, the two plans that they are compared with, and the check."""
-        self.total = self.done + (len(probes) + 2 + 2) * effort.replications
+        """A round: its probes, the two plans that they are compared with, the plan, and the check."""
+        self.total = self.done + (len(probes) + 2 + 1 + 2) * effort.replications
 
     def one(self) -> None:
         """A run is done."""

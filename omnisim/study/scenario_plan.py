@@ -1,19 +1,20 @@
 """A budget plan for a scenario: measured, planned, and held against a simulation on luck that nobody has seen.
 
-Curves are measured around today's plan. Where a simulation of the plan on fresh luck does not confirm the predicted
-gain, they are measured again around the plan, where they then hold, and the plan is made anew.
+Curves are measured around today's plan, a channel at a time, and add up; channels do not quite. What is predicted is
+therefore what the whole plan gains when it is run on the luck that the curves were measured by. Where the curves do not
+come to that, or a simulation on fresh luck does not, they are measured again around the plan, where they then hold, and
+the plan is made anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from omnisim.errors import Fault, UsageError
-from omnisim.measure.intervals import Z95, student
+from omnisim.measure.intervals import student
 from omnisim.optimise.budget_plan import BudgetPlan
 from omnisim.optimise.draws import draw_values
 from omnisim.optimise.risk import stack_draws
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 CONFIRMING = 9_000
 """First replication of the runs that confirm a plan: luck that nothing was measured by."""
+NEAR = 0.1
+"""Share of the gain by which what the curves add up to may miss it before they are measured again."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +43,16 @@ class Confirmation:
     ----------
     gains : (replications,) float [objective]  of the plan over today's
     today : float [objective]  under today's plan, mean; profit before content, labour and fixed fees
-    predicted, predicted_se : float [objective]  by the curves; NaN without measured ones
+    expected : (replications,) float [objective]  gains of the same plan on the luck that its curves were measured by;
+        empty without measured curves
+    by_curves : float [objective]  gain that the curves add up to; NaN without measured ones
     objective : str
     """
 
     gains: Floats
     today: float
-    predicted: float
-    predicted_se: float
+    expected: Floats
+    by_curves: float
     objective: str
 
     @property
@@ -71,15 +76,35 @@ class Confirmation:
         return self.gain + student(len(self.gains) - 1) * self.se
 
     @property
+    def predicted(self) -> float:
+        """Mean gain on the luck of the measuring [objective]; NaN without measured curves."""
+        return float(self.expected.mean()) if len(self.expected) else float("nan")
+
+    @property
+    def predicted_se(self) -> float:
+        """Its standard error."""
+        return float(standard_errors(self.expected)) if len(self.expected) else float("nan")
+
+    @property
+    def predicted_half(self) -> float:
+        """Half of its 95 % interval (Student)."""
+        return student(len(self.expected) - 1) * self.predicted_se if len(self.expected) else float("nan")
+
+    @property
     def relative(self) -> float:
         """Gain relative to what today's plan brings."""
         return self.gain / abs(self.today) if self.today else float("nan")
 
     @property
     def agrees(self) -> bool:
-        """Whether prediction and simulation differ by no more than both errors explain (95 %)."""
-        spread = float(np.hypot(self.se, self.predicted_se))
-        return abs(self.gain - self.predicted) <= max(student(len(self.gains) - 1) * spread, 1e-9)
+        """Whether prediction and simulation differ by no more than both errors explain (95 %, Student)."""
+        spread, freedom = float(np.hypot(self.se, self.predicted_se)), min(len(self.gains), len(self.expected)) - 1
+        return freedom > 0 and abs(self.gain - self.predicted) <= max(student(freedom) * spread, 1e-9)
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether the curves come to what the plan gains on the same luck: within a tenth, or within its error."""
+        return abs(self.by_curves - self.predicted) <= max(NEAR * abs(self.predicted), self.predicted_se, 1e-9)
 
     def __str__(self) -> str:
         percent = f" ({self.relative:+.1%} of today's)" if np.isfinite(self.relative) else ""
@@ -87,9 +112,8 @@ class Confirmation:
                 f"{self.high:,.0f} ({len(self.gains)} pairs of runs)")
         if not np.isfinite(self.predicted):
             return text
-        half = Z95 * self.predicted_se
         verdict = "they agree" if self.agrees else f"they differ by {self.gain - self.predicted:,.0f}: trust this one"
-        return f"{text}; predicted {self.predicted:,.0f} ± {half:,.0f}: {verdict}"
+        return f"{text}; predicted {self.predicted:,.0f} ± {self.predicted_half:,.0f}: {verdict}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -162,8 +186,9 @@ class ScenarioPlan(BudgetPlan):
                      "spill_over": self.measured.spill_over}
         if self.rounds:
             found["gain"] = pd.DataFrame([{
-                "round": n + 1, "predicted": one.predicted, "predicted_se": one.predicted_se, "simulated": one.gain,
-                "low": one.low, "high": one.high, "relative": one.relative, "agrees": one.agrees}
+                "round": n + 1, "by_curves": one.by_curves, "predicted": one.predicted,
+                "predicted_se": one.predicted_se, "simulated": one.gain, "low": one.low, "high": one.high,
+                "relative": one.relative, "agrees": one.agrees}
                 for n, one in enumerate(self.rounds)])
         return found
 
@@ -202,22 +227,30 @@ def as_scenario_plan(plan: BudgetPlan, scenario: Scenario, base: Base) -> Scenar
 
 
 def check(plan: ScenarioPlan, base: Base, advance: Advance | None = None) -> Confirmation:
-    """Simulate a plan against today's on the trials of a base."""
+    """Simulate a plan against today's on the trials of a base, beside what was predicted of it."""
+    gains, today = simulated_gains(plan, base, advance)
+    if plan.measured is None:
+        return Confirmation(gains, today, np.zeros(0), float("nan"), plan.objective_name)
+    return Confirmation(gains, today, simulated_gains(plan, plan.measured.base, advance)[0], sum_curves(plan),
+                        plan.objective_name)
+
+
+def simulated_gains(plan: ScenarioPlan, base: Base, advance: Advance | None = None) -> tuple[Floats, float]:
+    """Gains of a plan over today's by replication (replications,), and the mean of today's [objective]."""
     objective, spend = plan.objective_name, plan.spend_a_day
     today, then = base.trials.outcomes([base.plan(base.today), base.plan(spend)], advance)
     per_order = plan.measured.per_order if plan.measured else value_orders(base.scenario, today)
     before, after = (count(objective, outcome, base.budget(money), per_order) - _charge(objective, base, money)
                      for outcome, money in ((today, base.today), (then, spend)))
-    predicted, error = (float("nan"),) * 2 if plan.measured is None else predict(plan)
-    return Confirmation(after - before, float(before.mean()), predicted, error, objective)
+    return after - before, float(before.mean())
 
 
 def _charge(objective: str, base: Base, spend: Floats) -> float:
     return base.budget(spend) if objective in MONEY else 0.0
 
 
-def predict(plan: ScenarioPlan) -> tuple[float, float]:
-    """Gain over today's plan by the measured curves, and its standard error over draws.
+def sum_curves(plan: ScenarioPlan) -> float:
+    """Gain over today's plan that the measured curves add up to [objective].
 
     Notes
     -----
@@ -228,20 +261,11 @@ def predict(plan: ScenarioPlan) -> tuple[float, float]:
     base, problem = measured.base, plan.solution.problem
     anchor = measured.worth(measured.at_base, base.around) - _charge(measured.objective, base, base.around)
     anchor -= measured.worth(measured.at_today, base.today) - _charge(measured.objective, base, base.today)
-
-    def worth(draws: Sequence[object]) -> Floats:
-        """Value of the plan over that of the plan measured around, by draw."""
-        stacked = stack_draws(draws, problem.shape[1])  # type: ignore[arg-type]
-        values = []
-        for money in (plan.spend_a_day, base.around):
-            whole = np.zeros(problem.shape)
-            whole[:, :len(base.days)] = money[measured.measured] * base.days
-            values.append(np.asarray(draw_values(stacked, problem.worth, whole)))
-        return np.asarray(values[0] - values[1])
-
+    curves = stack_draws(measured.table().draws, problem.shape[1])
+    worth = []
+    for money in (plan.spend_a_day, base.around):
+        whole = np.zeros(problem.shape)
+        whole[:, :len(base.days)] = money[measured.measured] * base.days
+        worth.append(float(np.asarray(draw_values(curves, problem.worth, whole))[0]))
     charge = _charge(measured.objective, base, plan.spend_a_day) - _charge(measured.objective, base, base.around)
-    gain = float(anchor.mean()) + float(worth(measured.table().draws)[0]) - charge
-    spread = worth(measured.table(draws=True).draws)
-    if len(spread) == 1:  # an S-shaped curve has no draws
-        return gain, float(standard_errors(anchor))
-    return gain, float((measured.weights @ anchor + spread).std(ddof=1))
+    return float(anchor.mean()) + worth[0] - worth[1] - charge
