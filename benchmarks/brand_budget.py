@@ -29,7 +29,8 @@ def row(belief: str, limits: str, plan: Any, found: Any) -> list[str]:
     """A line of the table: mean spend a day, predicted and simulated gain."""
     money = plan.comparison.set_index("channel")["budget"] / 364
     spent = [f"{money[name]:,.0f}" for name in ("xiaohongshu", "douyin", "taobao", "community")]
-    return [belief, limits, *spent, f"{found.by_curves:,.0f}", f"{found.predicted:,.0f} ± {found.predicted_half:,.0f}",
+    return [belief, limits, *spent, f"{found.by_curves:,.0f}",
+            f"{found.predicted:,.0f} ± {found.predicted_half:,.0f}",
             f"{found.gain:,.0f} ({found.low:,.0f} to {found.high:,.0f})", f"{found.relative:+.1%}",
             str(len(plan.rounds)), "yes" if found.agrees else "no"]
 
@@ -70,8 +71,11 @@ def write(path: Path, rows: list[list[str]], curves: list[list[str]], spill: lis
 
 `python benchmarks/brand_budget.py`: brand_low.yaml, brand.yaml, brand_high.yaml for 52 weeks. Objective: profit, with
 what the money still brings in the 13 weeks after. Curves: {options.replications} replications of 100,000 consumers that
-each stand for ten. Simulated gain: {options.pairs} pairs of runs of the whole brand, a million consumers and its stock,
-on other luck. Spend is CNY a day, mean of the weeks (today: 0 / 1,200 / 3,000 / 800); gains are CNY over all days.
+each stand for ten. "Curves" is the gain that they add up to. They are measured one channel at a time, and channels do
+not quite add up: the predicted gain is that of the whole plan, run on the luck that the curves were measured by.
+Simulated gain: {options.pairs} pairs of runs of the whole brand, a million consumers and its stock, on other luck. The
+two agree if they differ by no more than both errors explain (95 %, Student). Spend is CNY a day, mean of the weeks
+(today: 0 / 1,200 / 3,000 / 800); gains are CNY over all days.
 
 {table(HEAD, rows)}
 

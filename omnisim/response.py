@@ -174,6 +174,18 @@ def carry(spend, carryover, carry_in):
     return stock
 
 
+def steady_stock(carryover: Floats, days: Floats) -> Floats:
+    """Stock that a spend of one a day, the same for ever, has built up in each period (n, periods) [day].
+
+    Parameters
+    ----------
+    carryover : (n,) float [share/period]  below 1
+    days : (periods,) float [day]  of each period; the last may be shorter, and then holds less of its own
+    """
+    found: Floats = carry(np.repeat(days[None], len(carryover), axis=0), carryover, days[0] / (1.0 - carryover))
+    return found
+
+
 @kernel
 def respond(form, scale, half, shape, stock):
     """Response of every channel and period to its stock; all but `form` (n,) have shape (n, periods)."""

@@ -15,6 +15,9 @@ from test_allocate import T3
 
 import omnisim as om
 from omnisim.cli import main
+from omnisim.optimise.curves import marginal_response
+from omnisim.optimise.declared import declared_curves, plan_days
+from omnisim.optimise.prepare import Request, prepare
 from omnisim.response import per_day, per_period
 
 
@@ -159,6 +162,22 @@ def test_the_length_of_a_period_changes_the_grain_and_not_the_plan() -> None:
     for other in shares[1:]:
         np.testing.assert_allclose(other, shares[0], atol=0.01)
     assert per_period(per_day(0.5, 7), 7) == pytest.approx(0.5, rel=1e-15)
+
+
+def test_a_last_week_of_one_day_is_worth_a_day_and_its_carry_out_a_whole_one() -> None:
+    for half, theta in ((500.0, 0.5), (1e7, 0.8)):
+        curves = {"douyin": {"form": "hill", "scale": 2000.0, "half": half, "carryover": theta}}
+        total, marginal = {}, {}
+        for days in (28, 29):
+            subject = brand(curves=curves, horizon={"days": days, "warm_up": 1800})
+            length = plan_days(subject, None)
+            problem = prepare(declared_curves(subject, length), Request(1e6, length, "gmv", carry_out=True))
+            steady = np.zeros(problem.shape)
+            steady[:, :len(length)] = 1200.0 * length
+            total[days] = problem.value(steady)
+            marginal[days] = marginal_response(problem.curves, steady)[0, :len(length)]
+        assert total[29] - total[28] == pytest.approx(2000.0 * 1200.0 / (half + 1200.0))
+        assert marginal[29][-1] / marginal[28][-1] == pytest.approx(1.0, rel=0.03)
 
 
 def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

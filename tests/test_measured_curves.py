@@ -13,14 +13,15 @@ from scipy.stats import gamma
 import omnisim as om
 from omnisim.measure.intervals import student
 from omnisim.optimise.prepare import Request, prepare
-from omnisim.response import EXPONENTIAL, HILL
+from omnisim.response import EXPONENTIAL, HILL, carry
 from omnisim.simulation import finish, warm_up
 from omnisim.study import trials
-from omnisim.study.curve_fit import design, fit_carryover, fit_curve
+from omnisim.study.curve_fit import design, fit_carryover, fit_curve, fit_echo
 from omnisim.study.lasting import _expect_orders
 from omnisim.study.measured_curves import MeasuredCurves, measure
 from omnisim.study.measuring import Effort, base_of
 from omnisim.study.probes import Base, Probe, first_probes, next_probes
+from omnisim.study.scenario_plan import Confirmation
 
 DAYS = np.full(4, 7.0)
 
@@ -84,6 +85,33 @@ def test_a_plan_like_todays_gains_exactly_nothing() -> None:
     np.testing.assert_allclose(plan.spend.sum(axis=1) / 28, [36.0, 90.0, 24.0])
     assert plan.confirmation.gains.tolist() == [0.0] * 3 and plan.confirmation.agrees and len(plan.rounds) == 1
     assert plan.confirmation.predicted == 0.0 and plan.confirmation.predicted_se == 0.0
+
+
+def test_what_is_predicted_was_run_on_the_luck_of_the_measuring() -> None:
+    plan = om.allocate(little_brand(), replications=3, threads=1, rounds=2)
+    base, found = plan.measured.base, plan.confirmation
+    ours, todays = (base.trials.outcomes([base.plan(spend)])[0] for spend in (plan.spend_a_day, base.today))
+    gains = plan.measured.worth(ours, plan.spend_a_day) - base.budget(plan.spend_a_day)
+    gains -= plan.measured.worth(todays, base.today) - base.budget(base.today)
+    np.testing.assert_allclose(found.expected, gains)
+    assert found.predicted == pytest.approx(gains.mean()) and (found.gains != found.expected).any()
+    assert found.predicted == max(one.predicted for one in plan.rounds)  # all plans on the same luck
+    table = plan.further_tables()["gain"]
+    assert table["chosen"].sum() == 1 and table.loc[table["chosen"], "simulated"].item() == found.gain
+
+
+def test_prediction_and_simulation_agree_within_both_errors() -> None:
+    gains, expected = np.array([90.0, 110.0, 100.0, 100.0]), np.array([60.0, 100.0, 80.0, 80.0])
+    found = Confirmation(gains, 1000.0, expected, 85.0, "profit")
+    assert found.agrees and found.adds_up and found.relative == 0.1
+    assert found.predicted_half == pytest.approx(student(3) * expected.std(ddof=1) / 2.0)
+    most = student(3) * math.hypot(gains.std(ddof=1), expected.std(ddof=1)) / 2.0
+    for distance, agree in ((most - 0.1, True), (most + 0.1, False)):
+        other = Confirmation(gains, 1000.0, expected + 20.0 - distance, 85.0, "profit")
+        assert other.agrees is agree
+    assert not Confirmation(gains, 1000.0, expected, 95.0, "profit").adds_up  # 15 is more than a tenth and the error
+    unmeasured = Confirmation(gains, 1000.0, np.zeros(0), float("nan"), "profit")
+    assert not unmeasured.agrees and "predicted" not in str(unmeasured)
 
 
 def test_threads_change_nothing_and_asking_again_is_instant() -> None:
@@ -163,6 +191,23 @@ def test_carry_over_is_read_from_how_effects_build_up(half_life: float) -> None:
     noise = np.random.default_rng(1).normal(0.0, 0.02 * max(seen), (2, 150))
     found = fit_carryover(np.outer([-1.0, 2.0], seen) + noise, np.ones(150), 84)
     assert math.log(0.5) / math.log(found) == pytest.approx(half_life, rel=0.1)
+
+
+@pytest.mark.parametrize(("size", "delay"), [(0.0, 60.0), (0.8, 120.0), (1.5, 480.0)])
+def test_what_follows_from_an_order_is_read_from_how_sales_build_up(size: float, delay: float) -> None:
+    days, spent = 300, np.array([[-1.0], [2.0]]) * (np.arange(300) < 240)
+    season = 1.0 + 0.4 * (np.arange(days) < 20)
+    pressure = carry(spent, np.full(2, 0.9), np.zeros(2))
+    bought = [pressure[:, 0] * season[0]]
+    for day in range(1, days):  # a yuan sold on a day brings size / delay a day at first, and ever less
+        later = size / delay * np.exp(-(day - np.arange(day)) / delay)
+        bought.append(season[day] * (pressure[:, day] + pressure[:, :day] * season[:day] @ later))
+    noise = np.random.default_rng(1).normal(0.0, 1.0, (2, days))
+    found = fit_echo(30.0 * np.array(bought).T + noise, np.asarray(pressure), season)
+    truth = [1.0 + size / delay * (np.exp(-np.arange(1, days - day) / delay) * season[day + 1:]).sum()
+             for day in range(days)]
+    np.testing.assert_allclose(found, truth, rtol=0.02)
+    assert found[-1] == 1.0
 
 
 def test_what_customers_will_still_buy() -> None:

@@ -15,6 +15,7 @@ from omnisim.errors import Fault, InfeasibleError
 from omnisim.optimise.budget import Solution, least_spend, solve
 from omnisim.optimise.budget_plan import BudgetPlan
 from omnisim.optimise.curve_table import CurveTable, read_curves
+from omnisim.optimise.curves import whole_period
 from omnisim.optimise.prepare import Request, check_request, prepare
 from omnisim.optimise.problem import TOTAL, Ints, Problem
 from omnisim.optimise.records import Record
@@ -95,7 +96,7 @@ def _allocate(table: CurveTable, request: Request, effort: Effort, progress: Pro
     problem = prepare(table, request)
     risk = None
     if len(table.draws) > 1:
-        risk = Risk(stack_draws(table.draws, problem.shape[1]), effort.risk)
+        risk = Risk(stack_draws(table.draws, problem.shape[1], whole_period(request.days)), effort.risk)
     is_easy = table.is_concave and not problem.has_integers and risk is None
     gap = effort.gap or (GAP if is_easy else ROUGH_GAP)
     if is_spend:

@@ -49,6 +49,16 @@ class Solved(NamedTuple):
     """[response/currency]  what one more unit of budget brings (a shadow price)"""
 
 
+def whole_period(days: Floats) -> int:
+    """The last period of full length: its scale goes on after the plan, also where a shorter one ends it.
+
+    Parameters
+    ----------
+    days : (periods,) float [day]  of each period
+    """
+    return int(np.flatnonzero(days == days.max())[-1])
+
+
 def total_response(curves: CurveArrays, spend: Floats) -> float:
     """Response of a spend (n, periods), summed over channels and periods."""
     stock = carry(spend, curves.carryover, curves.carry_in)

@@ -9,7 +9,7 @@ import numpy as np
 from omnisim.errors import Fault, UsageError
 from omnisim.optimise.curve_table import NO_CAP, WORTHS, CurveTable
 from omnisim.optimise.curves import CurveArrays
-from omnisim.response import EXPONENTIAL, FORMS, Floats, expose, per_day, per_period
+from omnisim.response import EXPONENTIAL, FORMS, Floats, expose, per_day, per_period, steady_stock
 from omnisim.scenario.model import Scenario
 
 WEEK = 7
@@ -61,9 +61,9 @@ def declared_curves(scenario: Scenario, days: Floats) -> CurveTable:
     Notes
     -----
     A scenario speaks of a spend that is the same every day. Spent at s a day, periods of D days carry a stock of
-    s D / (1 − θ^D), θ a day; so `half` is taken to that stock and `scale` to D days, and the same steady spend brings
-    the same whatever the period. The pressure on the first day is what today's spend has left. A rising price of
-    exposure looks at the spend of a day.
+    s D / (1 − θ^D), θ a day, and less at the end of a shorter last one; so `half` is taken to that stock and `scale` to
+    D days, and the same steady spend brings the same whatever the period. The pressure on the first day is what
+    today's spend has left. A rising price of exposure looks at the spend of a day.
     """
     if not scenario.curves:
         raise UsageError(Fault("allocate", "curves", "", "are missing",
@@ -72,7 +72,6 @@ def declared_curves(scenario: Scenario, days: Floats) -> CurveTable:
     channels = tuple(scenario.curves)
     curves = [scenario.curves[name] for name in channels]
     lasting = np.array([per_period(per_day(curve.carryover, WEEK), int(length)) for curve in curves])
-    steady = np.ones_like(days) / (1.0 - lasting[:, None])
     budgets = np.array([scenario.channels[name].budget for name in channels])
     faded = lasting ** (scenario.horizon.warm_up / length)
     n, periods = len(channels), len(days)
@@ -85,7 +84,8 @@ def declared_curves(scenario: Scenario, days: Floats) -> CurveTable:
     shape = np.where(np.array([[curve.form == FORMS[EXPONENTIAL]] for curve in curves]), 1.0, spread("shape"))
     arrays = CurveArrays(
         np.array([FORMS.index(curve.form) for curve in curves], np.int8), spread("scale") * days,
-        spread("half") * days * steady, shape, lasting, budgets * length * steady[:, 0] * (1.0 - faded),
+        spread("half") * steady_stock(lasting, days), shape, lasting,
+        budgets * length * (1.0 - faded) / (1.0 - lasting),
         np.zeros((n, periods)), np.full((n, periods), NO_CAP))
     worths = {worth: np.array([_worth(scenario, name, worth) for name in channels]) for worth in WORTHS
               if worth == "margin" or all(getattr(curve, worth) is not None for curve in curves)}

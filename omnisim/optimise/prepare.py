@@ -10,7 +10,7 @@ import numpy as np
 
 from omnisim.errors import Fault, UsageError
 from omnisim.optimise.curve_table import CurveTable, worth_of
-from omnisim.optimise.curves import CurveArrays
+from omnisim.optimise.curves import CurveArrays, whole_period
 from omnisim.optimise.limits import FAMILIES, Bounds, Terms, bound_spend, check_limits, limit_total
 from omnisim.optimise.problem import Core, Ints, Limit, Problem
 from omnisim.response import Floats
@@ -84,8 +84,9 @@ def prepare(table: CurveTable, request: Request, draw: int = 0) -> Problem:
     doubling = table.doubling
     if doubling is not None and tail:
         doubling = np.concatenate([doubling, np.repeat(doubling[:, -1:], tail, axis=1)], axis=1)
-    return Problem(table.channels, _longer(curves, bounds.floor, cap, tail), worth, charge, bounds.floor_names,
-                   bounds.cap_names, tuple(limits), opening, core, periods, doubling)
+    whole = _longer(curves, bounds.floor, cap, tail, whole_period(request.days))
+    return Problem(table.channels, whole, worth, charge, bounds.floor_names, bounds.cap_names,
+                   tuple(limits), opening, core, periods, doubling)
 
 
 def _terms(table: CurveTable, request: Request) -> Terms:
@@ -108,13 +109,17 @@ def _tail(curves: CurveArrays, request: Request) -> int:
     return min(MOST_TAIL, max(1, math.ceil(math.log(FADED) / float(fading.max()))))
 
 
-def _longer(curves: CurveArrays, floor: Floats, cap: Floats, tail: int) -> CurveArrays:
-    """The curves with periods added in which nothing may be spent; the last period's curve goes on."""
-    def extend(values: Floats, last: Floats) -> Floats:
-        return np.ascontiguousarray(np.concatenate([values, np.repeat(last, tail, axis=1)], axis=1))
+def _longer(curves: CurveArrays, floor: Floats, cap: Floats, tail: int, last: int) -> CurveArrays:
+    """The curves with periods added in which nothing may be spent, as long as period `last`.
+
+    The pressure goes on from the last period's, so its half holds; what the pressure brings is a whole period's.
+    """
+    def extend(values: Floats, more: Floats) -> Floats:
+        return np.ascontiguousarray(np.concatenate([values, np.repeat(more, tail, axis=1)], axis=1))
 
     nothing = np.zeros_like(floor[:, -1:])
-    scale, half, shape = (extend(values, values[:, -1:]) for values in (curves.scale, curves.half, curves.shape))
+    scale = extend(curves.scale, curves.scale[:, last:last + 1])
+    half, shape = (extend(values, values[:, -1:]) for values in (curves.half, curves.shape))
     return curves._replace(scale=scale, half=half, shape=shape, floor=extend(floor, nothing), cap=extend(cap, nothing))
 
 

@@ -54,18 +54,19 @@ class Risk:
         return draws._replace(scale=draws.scale / reply, half=draws.half / money, carry_in=draws.carry_in / money)
 
 
-def stack_draws(draws: Sequence[CurveArrays], periods: int) -> CurveArrays:
-    """Draws as one set of arrays with an axis of draws in front; the last period's curve goes on to `periods`.
+def stack_draws(draws: Sequence[CurveArrays], periods: int, last: int) -> CurveArrays:
+    """Draws as one set of arrays with an axis of draws in front; they go on to `periods` with the scale of `last`.
 
     The forms are those of the first draw; the table holds them the same in all.
     """
-    def stacked(field: str) -> Floats:
+    def stacked(field: str, last: int = -1) -> Floats:
         whole = np.stack([getattr(draw, field) for draw in draws])
         if whole.ndim == 3 and whole.shape[2] < periods:
-            whole = np.concatenate([whole, np.repeat(whole[:, :, -1:], periods - whole.shape[2], axis=2)], axis=2)
+            more = np.repeat(whole[:, :, [last]], periods - whole.shape[2], axis=2)
+            whole = np.concatenate([whole, more], axis=2)
         return np.ascontiguousarray(whole)
 
-    return CurveArrays(draws[0].form, stacked("scale"), stacked("half"), stacked("shape"), stacked("carryover"),
+    return CurveArrays(draws[0].form, stacked("scale", last), stacked("half"), stacked("shape"), stacked("carryover"),
                        stacked("carry_in"), draws[0].floor, draws[0].cap)
 
 

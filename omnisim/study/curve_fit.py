@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from omnisim.response import EXPONENTIAL, FORMS, HILL, Floats, carry
+from omnisim.optimise.curves import whole_period
+from omnisim.response import EXPONENTIAL, FORMS, HILL, Floats, carry, steady_stock
 
 HALVES = 241
 """Halves tried, evenly in logs, from a fiftieth to fifty times the largest spend."""
@@ -31,6 +32,10 @@ LEAST_ERROR = 0.003
 """Errors are taken as at least this share of the largest effect: no curve is exact, and some points are too sure."""
 SLOWEST, QUICKEST = 120.0, 0.2
 """Half-lives of carry-over that are tried [day]."""
+ECHOES, FORGOTTEN = 41, (30.0, 60.0, 120.0, 240.0, 480.0, 960.0)
+"""How many sizes of the echo are tried, from none to `LOUDEST`, and its mean delays [day]."""
+LOUDEST = 2.0
+"""Largest echo that is tried: repeat GMV of a yuan of first GMV if one waited for ever."""
 
 
 class Design(NamedTuple):
@@ -106,12 +111,13 @@ def design(paths: Floats, carryover: float, carry_in: float, days: Floats, seaso
     days : (periods,) float [day], season : (periods,) float [x]
     fade : int  periods after the plan in which nothing is spent and the pressure fades
     """
-    count, length = len(paths), float(days.max())
+    count, last = len(paths), whole_period(days)
+    steady = steady_stock(np.array([carryover]), days)[0]
     spend = np.concatenate([paths * days, np.zeros((count, fade))], axis=1)
-    days, season = (np.concatenate([part, np.repeat(part[-1:], fade)]) for part in (days, season))
-    steady = length / (1.0 - carryover)
-    stock = carry(spend, np.full(count, carryover), np.full(count, carry_in * steady))
-    return Design(np.asarray(stock) * ((1.0 - carryover) / days), days * season, float(paths.max()))
+    stock = carry(spend, np.full(count, carryover), np.full(count, carry_in * days[0] / (1.0 - carryover)))
+    weight, steady = (np.concatenate([part, np.repeat(part[at], fade)]) for part, at in
+                      ((days * season, last), (steady, -1)))
+    return Design(np.asarray(stock) / steady, weight, float(paths.max()))
 
 
 def fit_curve(tried: Design, effects: Floats, errors: Floats, *, s_shaped: bool = True) -> Fitted:
@@ -191,4 +197,35 @@ def fit_carryover(effects: Floats, season: Floats, planned: int) -> float:
         left = level - float(size @ size) * float(profile @ profile)
         if left < best:
             best, found = left, theta
+    return found
+
+
+def fit_echo(effects: Floats, pressure: Floats, season: Floats) -> Floats:
+    """What a yuan sold on each day brings by the last one, itself and all that its customers buy again (days,).
+
+    Parameters
+    ----------
+    effects : (probes, days) float [currency/day]  of probes on GMV
+    pressure : (probes, days) float  of each probe, other than that of the path it is compared with
+    season : (days,) float [x]
+
+    Notes
+    -----
+    Pressure p sells s p at once, and ε s ∫ p(u) e^(−(t−u)/τ) / τ later, s the season: those won buy again. ε and τ are
+    the same for all probes, the size of each is its own. So money spent early, or when much is sold, brings more by the
+    end than the same pressure in the last weeks.
+    """
+    days = effects.shape[1]
+    lag = np.arange(days)[:, None] - np.arange(days)[None]
+    direct = pressure * season
+    best, found = np.inf, np.ones(days)
+    for delay in FORGOTTEN:
+        again = np.where(lag > 0, np.exp(-np.maximum(lag, 0) / delay) / delay, 0.0) * season[:, None]
+        echo = direct @ again.T
+        for size in np.linspace(0.0, LOUDEST, ECHOES):
+            profile = direct + size * echo
+            scale = (effects * profile).sum(axis=1) / np.maximum((profile * profile).sum(axis=1), 1e-300)
+            miss = float(((effects - scale[:, None] * profile) ** 2).sum())
+            if miss < best:
+                best, found = miss, 1.0 + size * again.sum(axis=0)
     return found

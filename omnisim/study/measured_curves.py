@@ -21,11 +21,11 @@ from omnisim.measure.intervals import student
 from omnisim.optimise.curve_table import CurveTable
 from omnisim.optimise.declared import declared_curves
 from omnisim.optimise.prepare import FADED, MOST_TAIL
-from omnisim.response import Floats, per_period
+from omnisim.response import Floats, carry, per_period
 from omnisim.scenario.allocation import Curve
 from omnisim.season import Season
 from omnisim.study import measured_tables
-from omnisim.study.curve_fit import Design, Fitted, design, family_of, fit_carryover, fit_curve, fit_family
+from omnisim.study.curve_fit import Design, Fitted, design, family_of, fit_carryover, fit_curve, fit_echo, fit_family
 from omnisim.study.measured_tables import standard_errors
 from omnisim.study.probes import MONEY, Base, Probe, count, value_orders
 from omnisim.study.trials import SUM, Advance, Outcome
@@ -169,10 +169,27 @@ class MeasuredCurves:
         mean = float(weight[:int(base.days.sum())].mean())
         return np.asarray(weight / mean) if mean > 0.0 else np.ones_like(weight)
 
+    @cached_property
+    def echo(self) -> Floats:
+        """What an effect on each day of the trials brings by their end, repeat orders included (days,); mean 1."""
+        base, size = self.base, self.base.trials.scenario.horizon.days
+        if self.objective not in ("profit", "present_value", "gmv", "response", "spend"):
+            return np.ones(size)  # what comes after the end counts as well, or nothing comes again
+        effects, pressure = [], []
+        for c in self.measured:
+            theta = np.array([self.carryover[c]])
+            for k in self.of(c):
+                more = np.zeros((1, size))
+                more[0, :int(base.days.sum())] = np.repeat(self.probes[k].path - base.around[c], base.days.astype(int))
+                pressure.append(np.asarray(carry(more, theta, np.zeros(1)))[0])
+                effects.append((self.tried[k].sales - self.at_base.sales).mean(axis=0))
+        found = fit_echo(np.array(effects), np.array(pressure), self.season)
+        return np.asarray(found / found[:int(base.days.sum())].mean())
+
     def _seasons(self) -> Floats:
-        """Season of each period."""
+        """Weight of each period: its season, and how much of what follows from it is seen."""
         edges = np.concatenate([[0], np.cumsum(self.base.days)]).astype(int)
-        weight = self.season
+        weight = self.season * self.echo
         return np.array([weight[a:b].mean() for a, b in pairwise(edges)])
 
     def _carryovers(self) -> Floats:

@@ -16,6 +16,7 @@ import numpy as np
 from omnisim.errors import Fault, UsageError
 from omnisim.measure.intervals import student
 from omnisim.optimise.budget_plan import BudgetPlan
+from omnisim.optimise.curves import whole_period
 from omnisim.optimise.draws import draw_values
 from omnisim.optimise.risk import stack_draws
 from omnisim.response import Floats
@@ -188,7 +189,7 @@ class ScenarioPlan(BudgetPlan):
             found["gain"] = pd.DataFrame([{
                 "round": n + 1, "by_curves": one.by_curves, "predicted": one.predicted,
                 "predicted_se": one.predicted_se, "simulated": one.gain, "low": one.low, "high": one.high,
-                "relative": one.relative, "agrees": one.agrees}
+                "relative": one.relative, "agrees": one.agrees, "chosen": one is self.confirmation}
                 for n, one in enumerate(self.rounds)])
         return found
 
@@ -261,7 +262,7 @@ def sum_curves(plan: ScenarioPlan) -> float:
     base, problem = measured.base, plan.solution.problem
     anchor = measured.worth(measured.at_base, base.around) - _charge(measured.objective, base, base.around)
     anchor -= measured.worth(measured.at_today, base.today) - _charge(measured.objective, base, base.today)
-    curves = stack_draws(measured.table().draws, problem.shape[1])
+    curves = stack_draws(measured.table().draws, problem.shape[1], whole_period(base.days))
     worth = []
     for money in (plan.spend_a_day, base.around):
         whole = np.zeros(problem.shape)

@@ -45,6 +45,7 @@ class Outcome(NamedTuple):
     ----------
     sums : (replications, channels, SUMS) float [currency, order, customer]  over the planned days and the fade
     visits : (replications, days) float  of all channels, day by day
+    sales : (replications, days) float [currency]  GMV of all channels, day by day
     aware : (replications,) float [people]  who have met the brand by the end of the planned days
     loyal : (replications,) float [people]  members, seat holders, repeat buyers and advocates at the very end
     lasting : (replications, channels) float [order]  that customers are still expected to place after the very end, by
@@ -53,6 +54,7 @@ class Outcome(NamedTuple):
 
     sums: Floats
     visits: Floats
+    sales: Floats
     aware: Floats
     loyal: Floats
     lasting: Floats
@@ -118,8 +120,9 @@ class Trials:
         money = {"gmv": total[:, MEASURE["gmv"]], "contribution": before, "media": -total[:, MEASURE["media"]]}
         sums = np.array([money[name] / 100.0 if name in money else total[:, MEASURE[name]] for name in SUMS], float).T
         met, people = books.stages[books.warm_up + self.days - 1], books.stages[-1]
-        return Outcome(sums, run[:, :, MEASURE["visits"]].sum(axis=1).astype(float), np.array(met[1:].sum(), float),
-                       np.array(people[LOYAL].sum(), float), expected_orders(world))
+        daily = run.sum(axis=1)
+        return Outcome(sums, daily[:, MEASURE["visits"]].astype(float), daily[:, MEASURE["gmv"]] / 100.0,
+                       np.array(met[1:].sum(), float), np.array(people[LOYAL].sum(), float), expected_orders(world))
 
 
 def _key(plan: Plan) -> object:
