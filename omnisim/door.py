@@ -244,7 +244,8 @@ def allocate(scenario: Scenario | None = None, *, curves: pd.DataFrame | str | P
     frontier : int, or budgets  how many other budgets to solve for, from a fifth to twice this one
     carry_out : bool  whether response after the last period counts; with a scenario it does
     discount : float [share/period]  for present_value
-    risk : float  with draws, the share of the worst of them whose mean is maximised (CVaR); 1 for the mean of all
+    risk : float  with draws, the share of the worst of them whose mean is maximised (CVaR); 1 for the mean of all.
+        Draws of S-shaped curves are refused
     seed, replications : int  of the runs that measure curves; at least 3 replications
     rounds : int  of measuring, at most: again around the plan where its simulated gain is not the predicted one
     threads : int  processor threads; all there are unless given. The plan does not depend on it

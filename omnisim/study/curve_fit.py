@@ -212,20 +212,23 @@ def fit_echo(effects: Floats, pressure: Floats, season: Floats) -> Floats:
     Notes
     -----
     Pressure p sells s p at once, and ε s ∫ p(u) e^(−(t−u)/τ) / τ later, s the season: those won buy again. ε and τ are
-    the same for all probes, the size of each is its own. So money spent early, or when much is sold, brings more by the
-    end than the same pressure in the last weeks.
+    the same for all probes, the size of each is its own. So pressure early, or before much is sold, brings more by the
+    end than the same in the last weeks.
     """
-    days = effects.shape[1]
-    lag = np.arange(days)[:, None] - np.arange(days)[None]
+    def fading(line: Floats, delay: float) -> Floats:
+        """Σ over earlier days u of line(u) e^(−(t−u)/τ) / τ, by row."""
+        left = np.full(len(line), np.exp(-1.0 / delay))
+        sums = np.asarray(carry(np.ascontiguousarray(line) / delay, left, np.zeros(len(line))))
+        return np.concatenate([np.zeros((len(line), 1)), left[:, None] * sums[:, :-1]], axis=1)
+
     direct = pressure * season
-    best, found = np.inf, np.ones(days)
+    best, found = np.inf, np.ones(effects.shape[1])
     for delay in FORGOTTEN:
-        again = np.where(lag > 0, np.exp(-np.maximum(lag, 0) / delay) / delay, 0.0) * season[:, None]
-        echo = direct @ again.T
+        echo = season * fading(direct, delay)
         for size in np.linspace(0.0, LOUDEST, ECHOES):
             profile = direct + size * echo
             scale = (effects * profile).sum(axis=1) / np.maximum((profile * profile).sum(axis=1), 1e-300)
             miss = float(((effects - scale[:, None] * profile) ** 2).sum())
             if miss < best:
-                best, found = miss, 1.0 + size * again.sum(axis=0)
+                best, found = miss, 1.0 + size * fading(season[None, ::-1], delay)[0, ::-1]
     return found
