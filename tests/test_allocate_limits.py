@@ -113,6 +113,14 @@ def test_contradictions_are_named_with_the_smallest_change(limits: dict[str, Any
     assert "cannot hold together with" in text or "max_core" in text
 
 
+def test_changes_of_several_lines_and_periods_add_up_to_what_is_missing() -> None:
+    limits = {"channels": {"taobao": {"floor": 1500.0}, "douyin": {"floor": 1200.0}, "community": {"floor": 800.0}}}
+    text = refusal(om.InfeasibleError, limits=limits)  # 10,500 in three periods of a budget of 5,000
+    changes = [float(figure.replace(",", "")) for figure in re.findall(r"Lower it by ([\d,.]+) CNY", text)]
+    assert len(changes) > 1 and sum(changes) == pytest.approx(5_500.0)
+    assert text.count("with the other changes, the least that helps.") == len(changes)
+
+
 def test_only_what_contradicts_is_named() -> None:
     limits = {"channels": {"taobao": {"floor": 1000.0, "cap": 500.0}, "douyin": {"cap": 900.0}},
               "period_budgets": [4000.0] * 3}

@@ -21,7 +21,9 @@ GRID = np.array([0.0, 1e-4, 1e-3, 0.01, 0.03, 0.1, 0.2, 0.35, 0.6, 1.0])
 
 @dataclass(frozen=True)
 class Conflict:
-    """One line of a contradiction: its limits, and what the smallest change that helps adds to their values."""
+    """One line of a contradiction: its limits, and what the smallest change that helps adds to the sum of their values
+    (of limits that are not sums of money: the largest breach).
+    """
 
     where: str
     limits: tuple[Limit, ...]
@@ -39,6 +41,7 @@ def explain(problem: Problem, currency: str) -> InfeasibleError:
     found = find_conflict(problem)
     names = [one.where for one in found]
     faults = []
+    alone = sum(one.change != 0.0 for one in found) == 1
     for one in found:
         others = [name for name in names if name != one.where]
         unit = _unit(one.limits, currency)
@@ -46,7 +49,8 @@ def explain(problem: Problem, currency: str) -> InfeasibleError:
         if one.change:
             amount = f"{_figure(abs(one.change))}{unit}"
             fix = (f"Relax it: at best it is missed by {amount}." if one.limits[0].asked else
-                   f"{'Lower' if one.change < 0.0 else 'Raise'} it by {amount}: the smallest change that helps.")
+                   f"{'Lower' if one.change < 0.0 else 'Raise'} it by {amount}: "
+                   + ("the smallest change that helps." if alone else "with the other changes, the least that helps."))
         faults.append(Fault("allocate", one.where, _total(one.limits, unit),
                             f"cannot hold together with {_listed(others)}" if others else "cannot be kept by any plan",
                             fix if one.limits else "Relax it."))
@@ -79,9 +83,10 @@ def find_conflict(problem: Problem) -> list[Conflict]:
     for k, limit in enumerate(asked):
         if abs(change[k]) > SLACK or abs(price[k]) > SLACK:
             groups.setdefault(limit.where, []).append(k)
+    moved = [float(one) * scale if abs(one) > SLACK else 0.0 for one, scale in zip(change, scales, strict=True)]
     found = [Conflict(where, tuple(asked[k] for k in members),
-                      max((float(change[k]) * scales[k] if abs(change[k]) > SLACK else 0.0 for k in members), key=abs))
-             for where, members in groups.items()]
+                      max((moved[k] for k in members), key=abs) if asked[members[0]].asked else
+                      math.fsum(moved[k] for k in members)) for where, members in groups.items()]
     if not found:  # the limits agree, but not with the number of core channels
         where = problem.core.where if problem.core else TOTAL
         found = [Conflict(where, (), 0.0)]
