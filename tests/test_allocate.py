@@ -324,6 +324,14 @@ def test_never_worse_than_today() -> None:
     np.testing.assert_array_less(np.abs(step.spend[:, 0] / [1200, 3000, 800] - 1), 0.3 + 1e-9)
 
 
+def test_a_frontier_counts_what_comes_after_the_last_period() -> None:
+    curves = random_curves(3, 2).assign(carryover=0.6)
+    plan = om.allocate(curves=curves, budget=1e6, periods=4, carry_out=True, frontier=[0.5e6, 1e6])
+    assert plan.frontier is not None
+    assert plan.frontier["objective"].iloc[1] == pytest.approx(plan.objective, rel=1e-5)
+    assert plan.frontier["objective"].iloc[0] < plan.objective
+
+
 def test_frontier_rises_and_bends() -> None:
     plan = om.allocate(curves=random_curves(5, 1), budget=1e6, periods=3, frontier=12)
     assert plan.frontier is not None

@@ -153,8 +153,8 @@ class Problem:
     def with_budget(self, budget: float) -> Problem:
         """The problem with another total budget; caps that only the budget set move with it."""
         limits = tuple(limit._replace(value=budget) if limit.name == TOTAL else limit for limit in self.limits)
-        cap = np.where(self.cap_names == TOTAL, budget, self.curves.cap)
-        cap[:, self.plan_periods:] = 0.0
+        cap, planned = np.zeros_like(self.curves.cap), self.plan_periods
+        cap[:, :planned] = np.where(self.cap_names[:, :planned] == TOTAL, budget, self.curves.cap[:, :planned])
         return replace(self, limits=limits, curves=self.curves._replace(cap=cap))
 
 
