@@ -134,11 +134,14 @@ def _price_bounds(solution: Solution, objective: str, currency: str, suffix: str
         gain.ravel()[limit.cells] -= price * limit.spend
     hair = 1e-9 * max(problem.budget, 1e-300)
     totals: dict[str, float] = {}
+    counts: dict[str, int] = {}
     for at_bound, names, sign in (
             (solution.spend >= curves.cap[:, :planned] - hair, problem.cap_names, 1.0),
             (solution.spend <= curves.floor[:, :planned] + hair, problem.floor_names, -1.0)):
         for name, value in zip(names[at_bound], gain[at_bound], strict=True):
             if name not in ("", TOTAL) and sign * value > 0.0:
                 totals[name] = totals.get(name, 0.0) + float(value)
-    return [_row(Limit(name, name, "<=", 0.0), price, price, price, objective, currency, suffix)
+                counts[name] = counts.get(name, 0) + 1
+    return [_row(Limit(name, name, "<=", 0.0), price, price, price, objective, currency,
+                 (f", in each of {counts[name]} periods" if counts[name] > 1 else "") + suffix)
             for name, price in totals.items() if np.isfinite(price)]
