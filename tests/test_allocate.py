@@ -332,6 +332,13 @@ def test_a_frontier_counts_what_comes_after_the_last_period() -> None:
     assert plan.frontier["objective"].iloc[0] < plan.objective
 
 
+def test_what_is_gained_over_a_loss_is_told_in_money() -> None:
+    losing = T3.assign(margin=0.1)
+    plan = om.allocate(curves=losing, budget=5000, periods=1, objective="profit", today=TODAY)
+    assert plan.today_objective < 0.0 and math.isnan(plan.gain)
+    assert plan.notes[0].endswith(f"this one +{plan.objective - plan.today_objective:,.6g}")
+
+
 def test_frontier_rises_and_bends() -> None:
     plan = om.allocate(curves=random_curves(5, 1), budget=1e6, periods=3, frontier=12)
     assert plan.frontier is not None

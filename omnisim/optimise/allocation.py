@@ -177,7 +177,8 @@ def _beside_today(plan: BudgetPlan, problem: Problem, request: Request, cent: Fl
         cents = _to_cents(request.today) if cent is None else np.rint(request.today / cent).astype(np.int64)
         return replace(plan, spend=request.today, objective=worth, daily_cents=cents,
                        notes=(*plan.notes, "today's plan is within the gap of the best: it is kept"))
-    return replace(plan, notes=(*plan.notes, f"today's plan: {worth:,.6g}, this one {plan.gain:+.2%}"))
+    more = f"{plan.gain:+.2%}" if math.isfinite(plan.gain) else f"{plan.objective - worth:+,.6g}"
+    return replace(plan, notes=(*plan.notes, f"today's plan: {worth:,.6g}, this one {more}"))
 
 
 def broken_limits(problem: Problem, spend: Floats) -> list[str]:

@@ -147,10 +147,10 @@ class BudgetPlan:
 
     @property
     def gain(self) -> float:
-        """Relative improvement of the objective over today's plan; NaN without one."""
-        if self.today_objective is None or self.today_objective == 0.0:
+        """Relative improvement of the objective over today's plan; NaN without one, or if that one loses money."""
+        if self.today_objective is None or self.today_objective <= 0.0:
             return math.nan
-        return (self.objective - self.today_objective) / abs(self.today_objective)
+        return (self.objective - self.today_objective) / self.today_objective
 
     @property
     def unspent(self) -> float:
