@@ -87,6 +87,8 @@ def test_a_table_may_differ_by_period(tmp_path: Path) -> None:
      "must have the sense and value of the other terms of a"),
     ({"today": {"taobo": 5.0}}, "today.taobo — is no channel with a curve"),
     ({"curves": None}, "curves — are missing"),
+    ({"risk": 0.2}, "risk = 0.2 — needs draws of the curves, and these have none"),
+    ({"curves": T3.assign(scale=1e300)}, "must be ≥ 0 and ≤ 1,000,000,000,000,000"),
 ])
 def test_arguments_that_cannot_be_meant(options: dict[str, Any], message: str) -> None:
     assert message in refusal(**options)

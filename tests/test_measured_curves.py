@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from omnisim.study import trials
 from omnisim.study.curve_fit import design, fit_carryover, fit_curve, fit_echo
 from omnisim.study.lasting import _expect_orders
 from omnisim.study.measured_curves import MeasuredCurves, measure
-from omnisim.study.measuring import Effort, base_of
+from omnisim.study.measuring import Effort, _solve_on, base_of
 from omnisim.study.probes import Base, Probe, first_probes, next_probes
 from omnisim.study.scenario_plan import Confirmation
 
@@ -264,6 +265,14 @@ def test_draws_have_the_spread_of_the_mean_and_serve_risk() -> None:
     assert len(found.table(draws=True).draws) == 200
     plan = om.allocate(clicks(), objective="gmv", risk=0.1, replications=3, threads=1, rounds=1)
     assert plan.solution.method == "draws" and plan.outcomes is not None and plan.confirmation is not None
+
+
+def test_risk_is_planned_on_concave_curves() -> None:
+    found = tried(clicks(), levels=(0.0, 60.0), replications=3)
+    found.__dict__["fits"] = {c: replace(fit, shape=2.0) for c, fit in found.fits.items()}
+    assert len(found.table(draws=True).draws) == 1  # an S-shaped curve has none
+    concave, draws = _solve_on(found, lambda table: len(table.draws), draws=True)  # type: ignore[arg-type,return-value]
+    assert draws == 200 and not concave.s_shaped
 
 
 def test_probes_are_apart_and_within_the_top() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from omnisim.errors import Fault, InfeasibleError
+from omnisim.errors import Fault, InfeasibleError, UsageError
 from omnisim.optimise.budget import Solution, least_spend, solve
 from omnisim.optimise.budget_plan import BudgetPlan
 from omnisim.optimise.curve_table import CurveTable, read_curves
@@ -71,6 +71,9 @@ def allocate_table(table: CurveTable, request: Request, effort: Effort, progress
     InfeasibleError  for limits that contradict each other, naming them
     """
     check_request(request)
+    if effort.risk < 1.0 and len(table.draws) == 1:
+        raise UsageError(Fault("allocate", "risk", f"{effort.risk:g}", "needs draws of the curves, and these have none",
+                               "Give curves with a column draw, or let the scenario be measured."))
     if not table.is_concave:
         compile_search()
     return _allocate(table, request, effort, progress)

@@ -170,7 +170,7 @@ class Reading:
             return math.nan
         if value < rule.least or (value > rule.most and not rule.endless) or (rule.above and value <= rule.least):
             low = f"{'>' if rule.above else '≥'} {plainly(rule.least)}" if rule.least > -1e15 else ""
-            high = f"≤ {plainly(rule.most)}" if rule.most < 1e15 else ""
+            high = f"≤ {plainly(rule.most)}" if rule.most < 1e15 or value > rule.most else ""
             fallback = f"between ±{plainly(1e15)}"
             self.fault(record, column, value, f"must be {' and '.join(filter(None, (low, high))) or fallback}",
                        "Correct it.")

@@ -95,7 +95,9 @@ def plan_by_measuring(base: Base, objective: str, tops: Floats, solve: Solve, ef
 
 
 def _solve_on(measured: MeasuredCurves, solve: Solve, *, draws: bool) -> tuple[MeasuredCurves, BudgetPlan]:
-    """The plan on measured curves; on concave ones where S-shaped ones cannot be planned with the limits at hand."""
+    """The plan on measured curves; on concave ones where S-shaped ones cannot be planned as asked."""
+    if draws and any(fit.shape > 1.0 for fit in measured.fits.values()):
+        measured = replace(measured, s_shaped=False)
     try:
         return measured, solve(measured.table(draws=draws))
     except UsageError as error:
