@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from building import channel, scenario, small_brand
-from scipy.stats import gamma
+from scipy.stats import gamma, ttest_ind
 
 import omnisim as om
 from omnisim.measure.intervals import student
@@ -106,10 +106,12 @@ def test_prediction_and_simulation_agree_within_both_errors() -> None:
     found = Confirmation(gains, 1000.0, expected, 85.0, "profit")
     assert found.agrees and found.adds_up and found.relative == 0.1
     assert found.predicted_half == pytest.approx(student(3) * expected.std(ddof=1) / 2.0)
-    most = student(3) * math.hypot(gains.std(ddof=1), expected.std(ddof=1)) / 2.0
-    for distance, agree in ((most - 0.1, True), (most + 0.1, False)):
+    for distance in (15.0, 20.0, 24.0, 25.0, 32.0, 40.0):
         other = Confirmation(gains, 1000.0, expected + 20.0 - distance, 85.0, "profit")
-        assert other.agrees is agree
+        assert other.agrees is bool(ttest_ind(gains, other.expected, equal_var=False).pvalue > 0.05)
+    pooled = math.sqrt((gains.var(ddof=1) + expected.var(ddof=1)) / 2.0) / 2.0  # the same market tells more
+    other = Confirmation(gains, 1000.0, expected, 85.0, "profit", gains)
+    assert other.predicted_se == pytest.approx(pooled) and other.predicted_half == pytest.approx(student(6) * pooled)
     assert not Confirmation(gains, 1000.0, expected, 95.0, "profit").adds_up  # 15 is more than a tenth and the error
     unmeasured = Confirmation(gains, 1000.0, np.zeros(0), float("nan"), "profit")
     assert not unmeasured.agrees and "predicted" not in str(unmeasured)

@@ -88,7 +88,7 @@ def wilson(count: float, size: float, scale: int = 1) -> Interval:
     return Interval(share, max(0.0, middle - half), min(1.0, middle + half), "wilson")
 
 
-def student(freedom: int) -> float:
+def student(freedom: float) -> float:
     """97.5 % quantile of Student's t."""
     if freedom == 19:
         return T19

@@ -48,6 +48,8 @@ class Confirmation:
         empty without measured curves
     by_curves : float [objective]  gain that the curves add up to; NaN without measured ones
     objective : str
+    alike : (replications,) float [objective]  gains on other luck of the market that was measured: like `expected`
+        but for the luck, so that both tell how much a gain varies there
     """
 
     gains: Floats
@@ -55,6 +57,7 @@ class Confirmation:
     expected: Floats
     by_curves: float
     objective: str
+    alike: Floats = field(default_factory=lambda: np.zeros(0))
 
     @property
     def gain(self) -> float:
@@ -83,13 +86,20 @@ class Confirmation:
 
     @property
     def predicted_se(self) -> float:
-        """Its standard error."""
-        return float(standard_errors(self.expected)) if len(self.expected) else float("nan")
+        """Its standard error, by the spread of `expected` and `alike`."""
+        if not len(self.expected):
+            return float("nan")
+        squares = sum(float(((part - part.mean()) ** 2).sum()) for part in (self.expected, self.alike) if len(part))
+        return float(np.sqrt(squares / self._freedom / len(self.expected)))
+
+    @property
+    def _freedom(self) -> int:
+        return len(self.expected) - 1 + max(0, len(self.alike) - 1)
 
     @property
     def predicted_half(self) -> float:
         """Half of its 95 % interval (Student)."""
-        return student(len(self.expected) - 1) * self.predicted_se if len(self.expected) else float("nan")
+        return student(self._freedom) * self.predicted_se if len(self.expected) else float("nan")
 
     @property
     def relative(self) -> float:
@@ -98,9 +108,13 @@ class Confirmation:
 
     @property
     def agrees(self) -> bool:
-        """Whether prediction and simulation differ by no more than both errors explain (95 %, Student)."""
-        spread, freedom = float(np.hypot(self.se, self.predicted_se)), min(len(self.gains), len(self.expected)) - 1
-        return freedom > 0 and abs(self.gain - self.predicted) <= max(student(freedom) * spread, 1e-9)
+        """Whether prediction and simulation differ by no more than both errors explain (95 %, Welch)."""
+        if not len(self.expected):
+            return False
+        one, other = self.se ** 2, self.predicted_se ** 2
+        least = one ** 2 / (len(self.gains) - 1) + other ** 2 / self._freedom
+        most = student((one + other) ** 2 / least) * (one + other) ** 0.5 if least > 0.0 else 0.0
+        return abs(self.gain - self.predicted) <= max(most, 1e-9)
 
     @property
     def adds_up(self) -> bool:
@@ -232,8 +246,11 @@ def check(plan: ScenarioPlan, base: Base, advance: Advance | None = None) -> Con
     gains, today = simulated_gains(plan, base, advance)
     if plan.measured is None:
         return Confirmation(gains, today, np.zeros(0), float("nan"), plan.objective_name)
-    return Confirmation(gains, today, simulated_gains(plan, plan.measured.base, advance)[0], sum_curves(plan),
-                        plan.objective_name)
+    measured = plan.measured.base
+    first = plan.confirmation.gains if plan.confirmation else np.zeros(0)
+    alike = gains if base.trials.scenario.hash == measured.trials.scenario.hash else first
+    return Confirmation(gains, today, simulated_gains(plan, measured, advance)[0], sum_curves(plan),
+                        plan.objective_name, alike)
 
 
 def simulated_gains(plan: ScenarioPlan, base: Base, advance: Advance | None = None) -> tuple[Floats, float]:
