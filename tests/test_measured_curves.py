@@ -112,7 +112,7 @@ def test_prediction_and_simulation_agree_within_both_errors() -> None:
     pooled = math.sqrt((gains.var(ddof=1) + expected.var(ddof=1)) / 2.0) / 2.0  # the same market tells more
     other = Confirmation(gains, 1000.0, expected, 85.0, "profit", gains)
     assert other.predicted_se == pytest.approx(pooled) and other.predicted_half == pytest.approx(student(6) * pooled)
-    assert not Confirmation(gains, 1000.0, expected, 95.0, "profit").adds_up  # 15 is more than a tenth and the error
+    assert not Confirmation(gains, 1000.0, expected, 95.0, "profit").adds_up  # 15 is more than 2 % and the error
     unmeasured = Confirmation(gains, 1000.0, np.zeros(0), float("nan"), "profit")
     assert not unmeasured.agrees and "predicted" not in str(unmeasured)
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 CONFIRMING = 9_000
 """First replication of the runs that confirm a plan: luck that nothing was measured by."""
-NEAR = 0.1
+NEAR = 0.02
 """Share of the gain by which what the curves add up to may miss it before they are measured again."""
 
 
@@ -118,7 +118,7 @@ class Confirmation:
 
     @property
     def adds_up(self) -> bool:
-        """Whether the curves come to what the plan gains on the same luck: within a tenth, or within its error."""
+        """Whether the curves come to what the plan gains on the same luck: within 2 %, or within its error."""
         return abs(self.by_curves - self.predicted) <= max(NEAR * abs(self.predicted), self.predicted_se, 1e-9)
 
     def __str__(self) -> str:
