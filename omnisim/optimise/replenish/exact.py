@@ -39,7 +39,8 @@ class _Entries:
 
 
 def solve_exactly(instance: Instance, gap: float, seconds: float) -> tuple[Ints | None, float]:
-    """Orders, (cells, periods) [unit], or None where none were found in the time; and the bound [currency].
+    """Orders, (cells, periods) [unit], or None where none were found in the time; and the bound [currency],
+    infinite where there are none.
 
     Parameters
     ----------
@@ -51,7 +52,7 @@ def solve_exactly(instance: Instance, gap: float, seconds: float) -> tuple[Ints 
     with WatchedSolver() as solver:
         answer = solver.solve(model, gap=max(0.5 * gap, 1e-7), deadline=time.monotonic() + seconds)
     if answer.status == "infeasible":
-        return None, -np.inf
+        return None, np.inf
     if not len(answer.values):
         return None, -answer.bound
     batches = np.rint(answer.values.reshape(KINDS, cells, periods)[0]).astype(np.int64)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from omnisim.errors import Fault, InfeasibleError
+from omnisim.errors import Fault, InfeasibleError, NotFoundError
 from omnisim.optimise.replenish.bound import relax
-from omnisim.optimise.replenish.check import account
+from omnisim.optimise.replenish.check import Account, account
 from omnisim.optimise.replenish.exact import SMALL, solve_exactly
 from omnisim.optimise.replenish.instance import Instance, Rows, to_lots
 from omnisim.optimise.replenish.lots import NEVER, Floats, Lots
@@ -49,6 +49,7 @@ def plan_stock(instance: Instance, wish: Wish, progress: Callable[[int, int], No
     Raises
     ------
     InfeasibleError  naming the lines that no plan keeps together
+    NotFoundError  where no plan was found in the time
     """
     compile_kernels()
     begin = wish.clock()
@@ -70,17 +71,25 @@ def plan_stock(instance: Instance, wish: Wish, progress: Callable[[int, int], No
     is_open = bool(seen.broken) or seen.total - best > wish.gap * abs(seen.total)
     if is_open and instance.demand.size <= SMALL and spent() < 1.0:
         better, proof = solve_exactly(instance, wish.gap, (1.0 - spent()) * wish.time_limit)
+        if proof == np.inf:
+            raise InfeasibleError(*_refusals(seen, "is kept by no plan together with the other limits: all were tried",
+                                             "Relax it, or another limit."))
         best = max(best, proof)
         if better is not None:
             again = account(instance, better)
             if not again.broken and (seen.broken or again.total < seen.total):
                 order, seen = better, again
     if seen.broken:
-        raise InfeasibleError(*(Fault("replenish", text, "", "is broken by every plan found in the time", "Relax it, "
-                                      "or give a longer time limit.") for text in seen.broken))
+        raise NotFoundError(*_refusals(seen, "is broken by every plan found in the time; whether one exists is not "
+                                       "known", "Give a longer time limit, or relax it."))
     plan = StockPlan(instance, order, seen, best, lots, rows, found, asked_gap=wish.gap,
                      seconds=wish.clock() - begin)
     return replace(plan, warnings=_warnings(plan, wish, spent() >= 1.0))
+
+
+def _refusals(seen: Account, rule: str, fix: str) -> list[Fault]:
+    """What the best plan breaks, as faults."""
+    return [Fault("replenish", text, "", rule, fix) for text in seen.broken]
 
 
 def _warnings(plan: StockPlan, wish: Wish, is_late: bool) -> tuple[Fault, ...]:
