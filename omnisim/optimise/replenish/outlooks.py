@@ -36,13 +36,17 @@ def plan_for_all(outlooks: list[Instance], share: float, wish: Wish) -> StockPla
         raise UsageError(*(Fault(shared.where, shared.name, f"{shared.asked:g}", "depends on demand, which is not "
                                  "known with several outlooks", "Leave it out, or plan for one demand.")
                            for shared in bad))
+    if outlooks[0].has_transfers:
+        raise UsageError(Fault("transfers", "ways", f"{len(outlooks[0].transfers.source)}", "cannot be planned for "
+                               "several demands: what can be sent depends on what was sold", "Leave them out, or plan "
+                               "for one demand."))
     begin = wish.clock()
     bounds = []
     for number, outlook in enumerate(outlooks):
         lots, rows = to_lots(outlook)
         ends = BOUNDING * wish.time_limit * (number + 1) / len(outlooks)
         found = relax(lots, rows, is_late=lambda ends=ends: wish.clock() - begin > ends,  # type: ignore[misc]
-                      start=first_prices(outlook, lots))
+                      start=first_prices(outlook, lots, rows))
         bounds.append(found.bound)
     demands = np.stack([outlook.demand for outlook in outlooks])
     candidates = {"its mean": np.rint(demands.mean(axis=0)).astype(np.int64)}
