@@ -108,6 +108,20 @@ def test_stock_in_the_wrong_shop_goes_to_the_right_one() -> None:
     assert plan.is_proven
 
 
+def test_pictures_count_what_comes_from_elsewhere() -> None:
+    plan = plan_stock(shops(1, lead_time=1), Wish(gap=0.0, time_limit=60, rounds=300))
+    assert plan.moved.sum() > 0
+    axes = plan.plot(node="n1")
+    into = plan.transfers[plan.transfers["target"] == "n1"]["units"].sum()
+    own = plan.order[plan.instance.nodes == "n1"].sum()
+    assert sum(bar.get_height() for bar in axes.patches) == own + into
+    assert sum(bar.get_height() for bar in plan.plot().patches) == plan.order.sum()
+    room = plan.plot.room("zh")
+    used = next(line for line in room.lines if line.get_label() == "capacity of n0").get_ydata()
+    assert np.max(used) <= 100.0 + 1e-6
+    assert np.allclose(used, 100.0 * plan.account.used[0] / plan.instance.limits[0].value)
+
+
 def test_a_way_nobody_needs_costs_nothing() -> None:
     instance = small(2, 3, 5)
     other = shops(2, cost=1e6)

@@ -26,6 +26,8 @@ class Account(NamedTuple):
     lost: Ints
     sent: Ints
     broken: tuple[str, ...]
+    used: tuple[Floats, ...]
+    """of each line of the limits, by period or in all"""
 
     @property
     def total(self) -> float:
@@ -85,8 +87,12 @@ def account(instance: Instance, order: Ints, moved: Ints | None = None) -> Accou
             "leftover": float(instance.leftover @ on_hand[:, -1])}
     if instance.has_transfers:
         cost["transfers"] = sending
-    broken += _broken_limits(instance, order, lost, peak, come)
-    return Account(cost, on_hand, lost, sent + gone, tuple(broken))
+    used = _used(instance, order, lost, peak, come)
+    for shared, amount in zip(instance.limits, used, strict=True):
+        for period in np.flatnonzero(amount > shared.value * (1.0 + HAIR) + HAIR).tolist():
+            excess = amount[period] - shared.value[period]
+            broken.append(f"{shared.name} by {excess:.6g} {shared.unit}, period {period}")
+    return Account(cost, on_hand, lost, sent + gone, tuple(broken), used)
 
 
 def _moved(instance: Instance, shape: tuple[int, ...], moved: Ints | None, broken: list[str]
@@ -108,8 +114,9 @@ def _moved(instance: Instance, shape: tuple[int, ...], moved: Ints | None, broke
     return come, gone, cost
 
 
-def _broken_limits(instance: Instance, order: Ints, lost: Ints, peak: Ints, come: Ints) -> list[str]:
-    broken, periods = [], order.shape[1]
+def _used(instance: Instance, order: Ints, lost: Ints, peak: Ints, come: Ints) -> tuple[Floats, ...]:
+    """What is used of each line of the limits, by period or in all."""
+    found, periods = [], order.shape[1]
     for shared in instance.limits:
         members = np.flatnonzero(shared.members)
         used = np.zeros(periods)
@@ -123,11 +130,8 @@ def _broken_limits(instance: Instance, order: Ints, lost: Ints, peak: Ints, come
                 used += instance.volume[b] * peak[b]
             elif shared.kind == "service":
                 used += lost[b]
-        if shared.kind in ("total_budget", "service"):
-            used = used.sum(keepdims=True)
-        for t in np.flatnonzero(used > shared.value * (1.0 + HAIR) + HAIR):
-            broken.append(f"{shared.name} by {used[t] - shared.value[t]:.6g} {shared.unit}, period {t}")
-    return broken
+        found.append(used.sum(keepdims=True) if shared.kind in ("total_budget", "service") else used)
+    return tuple(found)
 
 
 def bound_again(instance: Instance, rows: Rows, dual: Floats) -> float:
