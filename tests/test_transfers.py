@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from test_replenish import FAR, exact, small
 
 import omnisim as om
+from omnisim.cli import main
 from omnisim.optimise.replenish.bound import keep_apart, relax
 from omnisim.optimise.replenish.check import account, bound_again
 from omnisim.optimise.replenish.instance import Instance, to_lots
@@ -207,3 +208,20 @@ def test_routes_of_a_scenario_become_ways_or_are_named() -> None:
     assert any("mall → central = core — is left out of the plan, which moves goods only between nodes" in text
                for text in said)
     assert not plan.account.broken
+
+
+def test_the_command_line_takes_ways(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frames = {"items": pd.DataFrame({"sku": "tea", "node": ["n0", "n1"], "lost": 9.0, "holding": 1.0,
+                                     "order_cost": 5.0, "on_hand": [30, 0]}),
+              "demand": pd.DataFrame({"sku": "tea", "node": "n1", "period": range(3), "demand": [4, 5, 6]}),
+              "transfers": pd.DataFrame({"source": ["n0"], "target": ["n1"], "cost": [0.25]})}
+    words = ["replenish", "--rounds", "50", "--out", str(tmp_path / "out")]
+    for name, frame in frames.items():
+        frame.to_csv(tmp_path / f"{name}.csv", index=False)
+        words += [f"--{name}", str(tmp_path / f"{name}.csv")]
+    assert main(words) == 0
+    assert "transfers" in capsys.readouterr().out
+    assert pd.read_csv(tmp_path / "out" / "transfers.csv")["units"].sum() == 15
+    pd.DataFrame({"source": ["n0"], "target": ["moon"]}).to_csv(tmp_path / "transfers.csv", index=False)
+    assert main(words) == 2
+    assert "target = moon — is no node of the articles: no route reaches it" in capsys.readouterr().err
