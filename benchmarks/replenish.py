@@ -132,7 +132,7 @@ def say(kept: dict) -> list[str]:
         what = {"one": "50 SKU, one echelon", "many": "500 SKU, one echelon", "echelons": "50 SKU, two echelons"}[kind]
         asked = f"asked for: at most {must:g} %" + (f", better {aim:g} %" if aim else "")
         within = "" if aim is None else f"; {sum(gap <= aim for gap in gaps)} of {len(gaps)} within {aim:g} %"
-        lines.append(f"- {what}, f = {factor}: gap {min(gaps):.2f} to {max(gaps):.2f} % ({len(gaps)} seeds; {asked}"
+        lines.append(f"- {what}, f = {factor}: gap {min(gaps):.2f} to {max(gaps):.2f} % (seeds: {len(gaps)}; {asked}"
                      f"{within}).")
     broken = sum(made.get("broken", 0) for made in kept.values())
     lines.append(f"- Limits and rules broken by any of these plans, counted by `check.account`: {broken}.")
@@ -142,8 +142,9 @@ def say(kept: dict) -> list[str]:
         if kind.startswith("transfers") and alone:
             lines.append(f"- Transfers at {100 * float(kind[9:]):g} % of the cost of goods, f = {factor}, seed {seed}: "
                          f"the plan costs {made['cost'] / alone['cost'] - 1:+.1%} against the one without (which may "
-                         f"stop at 0.2 %), gap {made['gap']:.1%}: where sending is cheap, a mixture of plans shares a "
-                         "smallest order between nodes that no plan can share, and the bound is weak.")
+                         f"stop at 0.2 %), gap {made['gap']:.1%}. How much of it is the bound's is not known: mixed "
+                         "plans may share a smallest order between nodes, and at 2 % the bound's programme was "
+                         "stopped by the time.")
     return lines
 
 
