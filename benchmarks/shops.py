@@ -68,3 +68,15 @@ def make_chain(seed: int, *, skus: int = 50, nodes: int = 5, weeks: int = WEEKS,
     capacity = pd.DataFrame({"limit": ["capacity"], "node": ["central"], "period": [None], "value": [received]})
     return {"items": pd.concat([items, central[items.columns]], ignore_index=True), "demand": tables["demand"],
             "limits": pd.concat([limits, capacity.astype(object)], ignore_index=True)}
+
+
+def make_ways(seed: int, *, skus: int = 50, nodes: int = 5, weeks: int = WEEKS, factor: float = 1.4, cost: float = 0.02
+              ) -> dict[str, pd.DataFrame]:
+    """Tables of the same shops, which may send to each other at once for a share of the cost of goods."""
+    tables = make_shops(seed, skus=skus, nodes=nodes, weeks=weeks, factor=factor)
+    places = list(dict.fromkeys(tables["items"]["node"]))
+    goods = dict(zip(tables["items"]["sku"], tables["items"]["cost"], strict=True))
+    ways = pd.DataFrame([(sku, one, other, round(cost * value, 4)) for sku, value in goods.items()
+                         for one in places for other in places if one != other],
+                        columns=["sku", "source", "target", "cost"])
+    return tables | {"transfers": ways}

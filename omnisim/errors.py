@@ -72,6 +72,12 @@ class InfeasibleError(OmnisimError):
     exit_code = 3
 
 
+class NotFoundError(OmnisimError):
+    """No plan was found in the time, nor a proof that there is none; each limit still broken as a fault."""
+
+    exit_code = 4
+
+
 class StorageError(OmnisimError):
     """A file that cannot be read or written."""
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 def replenish(scenario: Scenario | None = None, *, items: pd.DataFrame | str | Path | None = None,
               demand: pd.DataFrame | str | Path | None = None, history: pd.DataFrame | str | Path | None = None,
-              limits: pd.DataFrame | str | Path | None = None, periods: int | None = None, days: int = 7,
+              limits: pd.DataFrame | str | Path | None = None,
+              transfers: pd.DataFrame | str | Path | None = None, periods: int | None = None, days: int = 7,
               gap: float = 1e-3, time_limit: float = 60.0, rounds: int | None = None, risk: float = 1.0, seed: int = 1,
               progress: Progress | None = None) -> StockPlan:
     """What to order of which article, where and when, with a proof.
@@ -32,6 +33,9 @@ def replenish(scenario: Scenario | None = None, *, items: pd.DataFrame | str | P
         scenario several demands that may come, all equally likely
     history : table  sku, node, period, demand of the past, to forecast `periods` from
     limits : table  limit (budget, total_budget, capacity, storage, service), node, sku, period, value
+    transfers : table  ways by which nodes of one echelon may send to each other: source, target, and where they differ
+        from their defaults sku (all that stand at both), cost [currency/unit], lead_time [period]; a scenario's are
+        its routes between such nodes
     periods : int  to plan; those of the table or of the horizon unless given
     days : int [day]  of a period
     gap : float  to stop at, (cost − bound) / cost
@@ -50,6 +54,7 @@ def replenish(scenario: Scenario | None = None, *, items: pd.DataFrame | str | P
     ------
     UsageError  for arguments and tables that cannot be meant
     InfeasibleError  for limits that no plan keeps together, naming them and the smallest change that helps
+    NotFoundError  where no plan was found in the time, nor a proof that there is none
 
     Examples
     --------
@@ -86,7 +91,8 @@ def replenish(scenario: Scenario | None = None, *, items: pd.DataFrame | str | P
         demand = demand[demand["period"] < periods] if "period" in demand.columns else demand
     assert demand is not None
     wish = Wish(gap, time_limit, rounds, seed)
-    return plan_replenishment(items, demand, limits, wish, risk=risk, scenario=scenario, days=days, progress=progress)
+    return plan_replenishment(items, demand, limits, wish, transfers=transfers, risk=risk, scenario=scenario, days=days,
+                              progress=progress)
 
 
 def _check_scenario(scenario: object) -> None:

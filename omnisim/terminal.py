@@ -119,7 +119,8 @@ def budget_answer(plan: BudgetPlan, out: Path | None) -> Answer:
         for line in plan.lines():
             console.print(line, markup=False)
         print_frame(console, plan.comparison, title="budget by channel, all periods")
-        print_frame(console, plan.shadow_prices[["limit", "price", "unit", "meaning"]], title="shadow prices")
+        if len(plan.shadow_prices):
+            print_frame(console, plan.shadow_prices[["limit", "price", "unit", "meaning"]], title="shadow prices")
         if plan.frontier is not None:
             print_frame(console, plan.frontier, title="other budgets")
         for name, frame in plan.further_tables().items():

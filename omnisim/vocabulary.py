@@ -321,5 +321,6 @@ PHRASES = {
     "mean size of the effect (μ*)": "平均影响幅度（μ*）", "how uneven it is (σ)": "影响的不均匀程度（σ）",
     "When do goods arrive?": "货什么时候到？", "{lost} of {demand} units are lost": "{demand}件需求中缺货{lost}件",
     "arriving": "到货", "demand": "需求", "stock": "库存", "period": "期", "Which limits bind?": "哪些限制在起作用？",
+    "{full} of {all} limits and periods are used up": "{all}个限制与期中用满{full}个",
 }
 """What plots and summaries say, English → Chinese."""

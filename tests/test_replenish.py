@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import signal
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -66,16 +69,32 @@ def exact(instance: Instance) -> float:
     q = {pair: int(instance.batch[pair[0]]) * n[pair] for pair in pairs}
     moving = sum(float(instance.holding[instance.feeder[b]]) * int(instance.lead_time[b]) * q[b, t]
                  for b, t in pairs if instance.feeder[b] >= 0)
+    ways = instance.transfers
+    steps = [(w, t) for w in range(len(ways.source)) for t in range(periods)]
+    y = model.add_variable_dicts("y", steps, 0, cat="Integer") if steps else {}
+    moving += pulp.lpSum((float(ways.cost[w]) + int(ways.lead_time[w]) * float(instance.holding[ways.source[w]]))
+                         * y[w, t] for w, t in steps)
     model += moving + pulp.lpSum(
         instance.order_cost[b] * z[b, t] + instance.holding[b] * s[b, t] + instance.lost[b] * u[b, t]
         + instance.safety_cost[b] * w[b, t] for b, t in pairs) + pulp.lpSum(
         instance.leftover[b] * s[b, periods - 1] for b in range(cells))
+
+    def come(b: int, t: int) -> pulp.LpAffineExpression:
+        return pulp.lpSum(y[w, t - int(ways.lead_time[w])] for w in np.flatnonzero(ways.target == b)
+                          if t >= ways.lead_time[w])
+
+    def gone(b: int, t: int) -> pulp.LpAffineExpression:
+        return pulp.lpSum(y[w, t] for w in np.flatnonzero(ways.source == b))
+
+    for way, t in steps:
+        if t + ways.lead_time[way] >= periods:
+            model += y[way, t] == 0
     big = int(instance.demand.sum() + instance.on_hand.sum() + 4 * instance.moq.sum() + 4 * instance.batch.sum()
               + instance.receipt.sum() + instance.safety.sum())
     for b, t in pairs:
         sent = pulp.lpSum(q[c, t + int(instance.lead_time[c])] for c in range(cells)
                           if instance.feeder[c] == b and t + int(instance.lead_time[c]) < periods)
-        before = s[b, t - 1] if t else int(instance.on_hand[b])
+        before = (s[b, t - 1] if t else int(instance.on_hand[b])) + come(b, t) - gone(b, t)
         high = before + q[b, t] + int(instance.receipt[b, t])
         d = int(instance.demand[b, t])
         model += s[b, t] == high - sent - d + u[b, t]
@@ -94,6 +113,9 @@ def exact(instance: Instance) -> float:
             if shared.kind == "storage" and shared.members[b]:
                 model += pulp.lpSum(instance.volume[c] * (s[c, t] + int(instance.demand[c, t]) - u[c, t])
                                     for c in np.flatnonzero(shared.members)) <= shared.value[t]
+                model += pulp.lpSum(instance.volume[c] * (s[c, t] + int(instance.demand[c, t]) - u[c, t] - come(c, t)
+                                                          + gone(c, t))
+                                    for c in np.flatnonzero(shared.members)) <= shared.value[t]
     for shared in instance.limits:
         inside = [pair for pair in pairs if shared.members[pair[0]]]
         if shared.kind == "service":
@@ -103,7 +125,7 @@ def exact(instance: Instance) -> float:
                 <= shared.value[0]
         for p in range(periods if shared.kind in ("capacity", "budget") else 0):
             if shared.kind == "capacity":
-                use = [instance.volume[b] * q[b, t] for b, t in inside if t == p]
+                use = [instance.volume[b] * (q[b, t] + come(b, t)) for b, t in inside if t == p]
             else:
                 use = [instance.cost[b] * q[b, t] for b, t in inside
                        if instance.feeder[b] < 0 and t - instance.lead_time[b] == p]
@@ -151,7 +173,7 @@ def test_cells_at_prices_agree_with_plain_arrays(seed: int) -> None:
     for one, other in rows.carry[::-1]:
         dual[one] = max(dual[one], dual[other])
     order, value = np.zeros_like(lots.demand), np.zeros(len(lots.start))
-    price_lots(lots, dual, np.full(len(lots.limit), FAR), make_scratch(lots), order, value)
+    price_lots(lots, dual, np.where(rows.owner < 0, FAR, lots.limit), make_scratch(lots), order, value)
     assert value.sum() - dual @ lots.limit == pytest.approx(bound_again(instance, rows, dual), rel=1e-9, abs=1e-6)
 
 
@@ -404,3 +426,53 @@ def test_a_scenario_with_nodes_becomes_two_echelons() -> None:
     assert plan.instance.demand.sum() == demand["demand"].sum()
     assert plan.table.loc[plan.table["node"] == "central", "order"].sum() > 0
     assert not plan.account.broken
+
+
+def contradiction() -> dict[str, pd.DataFrame]:
+    """Half of each order would do; one of the two alone loses more than is allowed, and both find no room."""
+    return {"items": pd.DataFrame({"sku": ["a", "b"], "node": "shop", "lost": 9.0, "moq": 4}),
+            "demand": pd.DataFrame({"sku": ["a", "b"], "node": "shop", "period": 0, "demand": 3}),
+            "limits": pd.DataFrame({"limit": ["capacity", "service"], "node": ["shop", None], "value": [6.0, 0.6]})}
+
+
+def test_no_plan_found_in_the_time_is_not_called_infeasible(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["replenish"]
+    for name, frame in contradiction().items():
+        frame.to_csv(tmp_path / f"{name}.csv", index=False)
+        words += [f"--{name}", str(tmp_path / f"{name}.csv")]
+    assert main([*words, "--time-limit", "1e-6"]) == 4
+    said = capsys.readouterr().err
+    assert "service by" in said
+    assert "whether one exists is not known" in said
+    assert main([*words, "--rounds", "20"]) == 3
+
+
+def test_what_only_whole_orders_contradict_is_proven_infeasible() -> None:
+    with pytest.raises(om.InfeasibleError, match="is kept by no plan together with the other limits"):
+        om.replenish(**contradiction(), rounds=20)
+
+
+def test_ctrl_c_ends_a_large_plan_within_a_second(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    index = pd.MultiIndex.from_product([[f"s{k}" for k in range(100)], ["n0", "n1", "n2"]], names=["sku", "node"])
+    items = index.to_frame(index=False).assign(lost=9.0, holding=0.5, order_cost=12.0, moq=40)
+    demand = items.loc[items.index.repeat(26), ["sku", "node"]].assign(
+        period=np.tile(np.arange(26), 300), demand=rng.poisson(20, 300 * 26))
+    items.to_csv(tmp_path / "items.csv", index=False)
+    demand.to_csv(tmp_path / "demand.csv", index=False)
+    pd.DataFrame({"limit": ["capacity"] * 3, "node": ["n0", "n1", "n2"], "value": [2300.0] * 3}).to_csv(
+        tmp_path / "limits.csv", index=False)
+    words = [part for name in ("items", "demand", "limits") for part in (f"--{name}", str(tmp_path / f"{name}.csv"))]
+    code = ("import sys; from omnisim.optimise.replenish import planning; from omnisim.cli import enter; "
+            "planning.compile_kernels(); print('ready', file=sys.stderr, flush=True); enter()")
+    process = subprocess.Popen([sys.executable, "-c", code, "replenish", *words, "--gap", "0", "--time-limit", "120"],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    while "ready" not in process.stderr.readline():
+        pass
+    time.sleep(2.0)
+    start = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=10)
+    assert time.monotonic() - start < 1.5
+    assert process.returncode == 130

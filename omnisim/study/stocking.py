@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, Union
 
@@ -25,28 +26,33 @@ OWN = " (own orders)"
 MOST_GAP, MOST_SECONDS, MOST_ROUNDS = 1.0, 1e6, 10_000_000
 
 
-def plan_replenishment(items: Table | None, demand: Table, limits: Table | None, wish: Wish, *, risk: float = 1.0,
-                       scenario: Scenario | None = None, days: float = 7.0,
-                       progress: Callable[[int, int], None] | None = None) -> StockPlan:
-    """A plan from tables; articles are the scenario's where no table names them.
+def plan_replenishment(items: Table | None, demand: Table, limits: Table | None, wish: Wish, *,
+                       transfers: Table | None = None, risk: float = 1.0, scenario: Scenario | None = None,
+                       days: float = 7.0, progress: Callable[[int, int], None] | None = None) -> StockPlan:
+    """A plan from tables; articles, and the ways between nodes, are the scenario's where no table names them.
 
     Raises
     ------
     UsageError  with every fault of the tables
     InfeasibleError  naming the lines that no plan keeps together
     """
+    left_out: list[Fault] = []
     if items is None:
         if scenario is None:
             raise UsageError(Fault("replenish", "items", "", "is missing", "Give a table of articles, or a scenario."))
         items, demand = part_sellers(scenario_items(scenario, days), read_table(demand, "demand"))
+        if transfers is None:
+            transfers, left_out = scenario_ways(scenario, items, days)
     currency = "currency" if scenario is None else scenario.currency
     rows = read_table(demand, "demand")
     if "scenario" not in rows.columns:
-        return plan_stock(read_instance(items, rows, limits, days=days, currency=currency), wish, progress)
+        instance = read_instance(items, rows, limits, days=days, currency=currency, transfers=transfers)
+        plan = plan_stock(instance, wish, progress)
+        return replace(plan, warnings=(*plan.warnings, *left_out))
     from omnisim.optimise.replenish.outlooks import plan_for_all
 
     parts = [part.drop(columns="scenario") for _, part in rows.groupby("scenario", sort=True)]
-    outlooks = [read_instance(items, part, limits, days=days, currency=currency) for part in parts]
+    outlooks = [read_instance(items, part, limits, days=days, currency=currency, transfers=transfers) for part in parts]
     if len({outlook.periods for outlook in outlooks}) != 1:
         raise UsageError(Fault("demand", "scenario", "", "must have the same periods in all", "Write 0 where none is."))
     return plan_for_all(outlooks, risk, wish)
@@ -55,7 +61,7 @@ def plan_replenishment(items: Table | None, demand: Table, limits: Table | None,
 def scenario_items(scenario: Scenario, days: float) -> pd.DataFrame:
     """The articles of a scenario where they stand, as a table; lead times in periods, rounded up.
 
-    Delays of deliveries, express orders and moves between nodes on one level are left out.
+    Delays of deliveries and express orders are left out.
     """
     import pandas as pd
 
@@ -67,6 +73,46 @@ def scenario_items(scenario: Scenario, days: float) -> pd.DataFrame:
         "sku": sku, "node": supply.warehouse, "cost": product.cost, "price": product.price, "moq": supply.moq,
         "lead_time": math.ceil(supply.lead_time / days), "on_hand": product.base_stock}
         for sku, product in scenario.products.items()])
+
+
+def scenario_ways(scenario: Scenario, items: pd.DataFrame, days: float) -> tuple[pd.DataFrame | None, list[Fault]]:
+    """The scenario's routes between nodes of one echelon, as a table, or None; and what is said of routes left out.
+
+    Parameters
+    ----------
+    items : table  as `scenario_items` gives it
+    days : float [day]  of a period; lead times are rounded up
+    """
+    import pandas as pd
+
+    from omnisim.scenario.network import feeding
+
+    supply = scenario.supply
+    sources = items["source"] if "source" in items.columns else [""] * len(items)
+    fed_by = {(str(sku), str(node)): str(source)
+              for sku, node, source in zip(items["sku"], items["node"], sources, strict=True)}
+    feeds = {(sku, source) for (sku, _), source in fed_by.items() if source}
+    rows: list[dict[str, object]] = []
+    faults = []
+    for number, route in enumerate(supply.routes):
+        if route.source not in supply.nodes:
+            continue
+        for sku in supply.nodes[route.target].stock:
+            if sku not in supply.nodes[route.source].stock or feeding(scenario, route.target, sku) is route:
+                continue
+            place, way = f"supply.routes[{number}]", f"{route.source} → {route.target}"
+            one, other = (sku, route.source), (sku, route.target)
+            if scenario.products[sku].shelf_life is not None:
+                faults.append(Fault(place, way, sku, "is left out of the plan: it has a shelf life, and its age is not "
+                                    "followed from node to node", "Move it by hand where it pays."))
+            elif one in feeds or other in feeds or fed_by[one] != fed_by[other]:
+                faults.append(Fault(place, way, sku, "is left out of the plan, which moves goods only between nodes "
+                                    "that get them from the same place and feed no other", "Move it by hand where it "
+                                    "pays."))
+            else:
+                rows.append({"sku": sku, "source": route.source, "target": route.target, "cost": route.cost,
+                             "lead_time": math.ceil(route.lead_time / days)})
+    return (pd.DataFrame(rows) if rows else None), faults
 
 
 def part_sellers(items: pd.DataFrame, demand: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -21,6 +21,9 @@ def replenish(file: Annotated[Path | None, typer.Argument(metavar="[FILE]")] = N
                                                            "--periods from.")] = None,
               limits: Annotated[Path | None, typer.Option("--limits", metavar="TABLE", help="limit, node, sku, period, "
                                                           "value.")] = None,
+              transfers: Annotated[Path | None, typer.Option("--transfers", metavar="TABLE", help="Ways between nodes "
+                                                             "of one echelon: source, target, sku, cost, lead_time."
+                                                             )] = None,
               periods: Annotated[int | None, typer.Option("--periods", min=1, help="How many periods to plan.")] = None,
               gap: Annotated[float, typer.Option("--gap", help="How close to the best, relative.")] = 1e-3,
               time_limit: Annotated[float, typer.Option("--time-limit", metavar="SECONDS")] = 60.0,
@@ -43,8 +46,8 @@ def replenish(file: Annotated[Path | None, typer.Argument(metavar="[FILE]")] = N
             storage.claim_directory(out, KIND)
         with progress_bar("replenish") as progress:
             plan = stocking.replenish(scenario, items=items, demand=demand, history=history, limits=limits,
-                                      periods=periods, gap=gap, time_limit=time_limit, rounds=rounds, risk=risk,
-                                      seed=seed, progress=progress)
+                                      transfers=transfers, periods=periods, gap=gap, time_limit=time_limit,
+                                      rounds=rounds, risk=risk, seed=seed, progress=progress)
         if out is not None:
             plan.save(out)
         return stock_answer(plan, out)

@@ -13,11 +13,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from omnisim.optimise.replenish.instance import Rows
-from omnisim.optimise.replenish.lots import Floats, Ints, Lots, Scratch, cost_lots, make_scratch, price_lots
+from omnisim.optimise.replenish.lots import Floats, Ints, Lots, cost_lots, make_scratch, price_lots
+from omnisim.optimise.replenish.moves import cost_moves, make_move_scratch, price_moves
 from omnisim.optimise.solver import GrowingProgramme
 
 STEPS = 60
 """Steps of the subgradient before the first programme."""
+FEW_STEPS = 12
+"""The same where transfers are: the steps are dear, and prices to begin with are known from the plan without them."""
 KEEP = 0.6
 """Weight of the best prices so far against those of the programme, which swing."""
 MOST_ROUNDS = 200
@@ -71,11 +74,13 @@ class Programme:
         high = np.concatenate([lots.limit / rows.scale, np.ones(cells)])
         self._solver = GrowingProgramme(low, high)
         carry, places = rows.carry, np.arange(n)
-        self.first = n + len(carry)
-        start = np.concatenate([places, n + 2 * np.arange(len(carry))])
-        entry = np.concatenate([-np.ones(n), np.tile([1.0, -1.0], len(carry))])
-        row = np.concatenate([places, carry.ravel()])
-        cost = np.concatenate([np.full(n, penalty), np.zeros(len(carry))])
+        both = np.concatenate([carry, rows.move])  # what carries over, and what is sent from row to row
+        self.first = n + len(both)
+        start = np.concatenate([places, n + 2 * np.arange(len(both))])
+        entry = np.concatenate([-np.ones(n), np.tile([1.0, -1.0], len(carry)),
+                                (np.array([1.0, -1.0]) / rows.scale[rows.move]).ravel()])
+        row = np.concatenate([places, both.ravel()])
+        cost = np.concatenate([np.full(n, penalty), np.zeros(len(carry)), rows.move_cost])
         self._solver.add_columns(cost, start.astype(np.int32), row.astype(np.int32), entry)
 
     def add(self, order: Ints, cost: Floats) -> int:
@@ -111,8 +116,13 @@ def entries(lots: Lots, rows: Rows, cells: Ints, order: Ints, n: int
     use = np.zeros((len(cells), n))
     line = np.arange(len(cells))[:, None]
     _, lost, x = simulate(lots, cells, order)
+    order, net = split(lots, order)
+    come = np.maximum(net, 0)
     for row, factor in zip(lots.order_row, lots.order_use, strict=True):
-        _add(use, line, row[cells], factor[cells, None] * order)
+        received = lots.takes_in[row[cells]] * come if come.any() else 0.0
+        _add(use, line, row[cells], factor[cells, None] * (order + received))
+    _add(use, line, lots.into_row[cells], come.astype(float))
+    _add(use, line, lots.out_row[cells], -np.maximum(-net, 0).astype(float))
     for row, factor in zip(lots.lost_row, lots.lost_use, strict=True):
         _add(use, line, row[cells], factor[cells, None] * lost)
     _add(use, line, lots.space_row[cells], lots.space_use[cells, None] * x)
@@ -136,15 +146,29 @@ def _add(use: Floats, line: Ints, row: Ints, amount: Floats) -> None:
 
 def simulate(lots: Lots, cells: Ints, order: Ints) -> tuple[Ints, Ints, Ints]:
     """Stock at the end, lost units and stock after receipt of orders, each (cells, periods) [unit]."""
+    order, net = split(lots, order)
     end, lost, high = (np.zeros(order.shape, np.int64) for _ in range(3))
     stock = lots.start[cells].copy()
     for t in range(order.shape[1]):
         stock = stock + lots.receipt[cells, t] + order[:, t]
-        high[:, t] = stock
+        high[:, t] = stock + np.maximum(net[:, t], 0)
+        stock = stock + net[:, t]
         lost[:, t] = np.maximum(lots.demand[cells, t] - stock, 0)
         stock = np.maximum(stock - lots.demand[cells, t], 0)
         end[:, t] = stock
     return end, lost, high
+
+
+def split(lots: Lots, plan: Ints) -> tuple[Ints, Ints]:
+    """Plans of cells as what is ordered and what transfers bring, less what they take, each (cells, periods)."""
+    periods = lots.demand.shape[1]
+    return plan[:, :periods], plan[:, periods:] if plan.shape[1] > periods else np.zeros_like(plan)
+
+
+def keep_apart(dual: Floats, rows: Rows) -> Floats:
+    """Prices at which no transfer gains: a unit is worth no more where it goes than where it is, and the way."""
+    np.minimum.at(dual, rows.move[:, 1], dual[rows.move[:, 0]] + rows.move_cost)
+    return dual
 
 
 def keep_falling(dual: Floats, carry: Ints) -> Floats:
@@ -159,7 +183,7 @@ class _Prices:
     """The pricing of all cells, and the best bound that it has found."""
 
     lots: Lots
-    scratch: Scratch
+    rows: Rows
     room: Floats
     order: Ints
     value: Floats
@@ -167,15 +191,27 @@ class _Prices:
     bound: float = -np.inf
     dual: Floats = field(default_factory=lambda: np.zeros(0))
 
+    def __post_init__(self) -> None:
+        self.moves = self.order.shape[1] > self.lots.demand.shape[1]
+        self.scratch = make_move_scratch(self.lots) if self.moves else (make_scratch(self.lots), None)
+
     def at(self, dual: Floats) -> tuple[float, Floats]:
         """The bound at these prices and what the plans leave of the rows."""
-        price_lots(self.lots, dual, self.room, self.scratch, self.order, self.value)
+        dual = keep_apart(dual.copy(), self.rows) if self.moves else dual
+        if self.moves:
+            price_moves(self.lots, dual, self.room, *self.scratch, self.order, self.value)
+        else:
+            price_lots(self.lots, dual, self.room, self.scratch[0], self.order, self.value)
         bound = float(self.value.sum() - dual @ self.lots.limit)
-        left = self.lots.limit.copy()
-        cost_lots(self.lots, self.order, self.cost, left)
         if bound > self.bound:
             self.bound, self.dual = bound, dual.copy()
-        return bound, left
+        return bound, self.pay()
+
+    def pay(self) -> Floats:
+        """Costs of the plans at hand, written, and what they leave of the rows."""
+        left = self.lots.limit.copy()
+        (cost_moves if self.moves else cost_lots)(self.lots, self.order, self.cost, left)
+        return left
 
 
 def relax(lots: Lots, rows: Rows, *, gap: float = 5e-5, rounds: int = MOST_ROUNDS,
@@ -190,10 +226,10 @@ def relax(lots: Lots, rows: Rows, *, gap: float = 5e-5, rounds: int = MOST_ROUND
     start : (rows,) float  prices to begin with
     """
     cells, periods = lots.demand.shape
-    none: Ints = np.zeros((cells, periods), np.int64)
-    room = np.where(np.bincount(rows.carry.ravel(), minlength=len(lots.limit)) > 0, 1e15, lots.limit)
-    prices = _Prices(lots, make_scratch(lots), room, none.copy(), np.zeros(cells), np.zeros(cells))
-    cost_lots(lots, none, prices.cost, lots.limit.copy())
+    none: Ints = np.zeros((cells, periods * (2 if len(rows.move) else 1)), np.int64)
+    room = np.where(rows.owner < 0, 1e15, lots.limit)
+    prices = _Prices(lots, rows, room, none.copy(), np.zeros(cells), np.zeros(cells))
+    prices.pay()
     nothing = float(np.minimum(prices.cost, 1e12).sum())
     programme = Programme(lots, rows, Columns(), MISSED * max(nothing, 1.0))
     programme.add(none, prices.cost)
@@ -219,10 +255,10 @@ def relax(lots: Lots, rows: Rows, *, gap: float = 5e-5, rounds: int = MOST_ROUND
 def _climb(prices: _Prices, rows: Rows, programme: Programme, dual: Floats, is_late: Callable[[], bool]) -> None:
     """Some steps of the subgradient; the plans of the first and the last ones go into the programme."""
     step, stalled = 1.0, 0
-    for k in range(STEPS):
+    for k in range(STEPS if not len(rows.move) else FEW_STEPS):
         before = prices.bound
         bound, left = prices.at(dual)
-        if k == 0 or k >= STEPS - 4:
+        if k == 0 or k >= (STEPS if not len(rows.move) else FEW_STEPS) - 4:
             programme.add(prices.order, prices.cost)
         stalled = 0 if prices.bound > before else stalled + 1
         if stalled >= 4:
@@ -232,4 +268,4 @@ def _climb(prices: _Prices, rows: Rows, programme: Programme, dual: Floats, is_l
         if length <= 1e-12 or is_late():
             break
         ahead = step * (prices.bound + 0.03 * abs(prices.bound) - bound) / length
-        dual = keep_falling(np.maximum(dual + ahead * slope / rows.scale, 0.0), rows.carry)
+        dual = keep_apart(keep_falling(np.maximum(dual + ahead * slope / rows.scale, 0.0), rows.carry), rows)

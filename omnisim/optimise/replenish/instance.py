@@ -47,6 +47,26 @@ class Shared:
 
 
 @dataclass(frozen=True, eq=False)
+class Transfers:
+    """Ways between nodes of one echelon, each for one article.
+
+    Parameters
+    ----------
+    source, target : (ways,) int  cells of the same article, both bought from a supplier or fed by the same cell
+    lead_time : (ways,) int [period]
+    cost : (ways,) float [currency/unit]
+    """
+
+    source: Ints
+    target: Ints
+    lead_time: Ints
+    cost: Floats
+
+
+NO_TRANSFERS = Transfers(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
+
+
+@dataclass(frozen=True, eq=False)
 class Instance:
     """Articles at nodes with demand, costs and shared limits.
 
@@ -64,6 +84,7 @@ class Instance:
     shelf_life : (cells,) int [period]  in which received units must be sold; 0 for any
     feeder : (cells,) int  cell that feeds this one; −1 for a supplier
     limits : tuple of Shared
+    transfers : Transfers  ways by which cells of one echelon may send to each other
     """
 
     skus: np.ndarray
@@ -87,6 +108,19 @@ class Instance:
     feeder: Ints
     limits: tuple[Shared, ...] = ()
     currency: str = field(default="currency")
+    transfers: Transfers = field(default=NO_TRANSFERS)
+
+    @property
+    def has_transfers(self) -> bool:
+        """Whether cells of one echelon may send to each other."""
+        return len(self.transfers.source) > 0
+
+    @property
+    def moving_cost(self) -> Floats:
+        """(ways,) [currency/unit] of a transfer: what it costs, and holding on the way at the rate of where it left."""
+        ways = self.transfers
+        found: Floats = ways.cost + ways.lead_time * self.holding[ways.source]
+        return found
 
     @property
     def periods(self) -> int:
@@ -110,6 +144,19 @@ class Instance:
         np.add.at(total, self.feeder[fed], figures[fed])
         return total
 
+    def pooled(self, figures: Ints) -> Ints:
+        """Figures by cell, with those of all cells that transfers connect it to added to each cell."""
+        label = np.arange(len(figures))
+        one, other = self.transfers.source, self.transfers.target
+        while (label[one] != label[other]).any():
+            least = np.minimum(label[one], label[other])
+            np.minimum.at(label, one, least)
+            np.minimum.at(label, other, least)
+        total = np.zeros_like(figures)
+        np.add.at(total, label, figures)
+        found: Ints = total[label]
+        return found
+
 
 @dataclass(frozen=True, eq=False)
 class Rows:
@@ -121,12 +168,16 @@ class Rows:
     period : (rows,) int  −1 for a sum over periods
     scale : (rows,) float  what the row is divided by before it is solved
     carry : (n, 2) int  rows between which what is left over carries from one period to the next
+    move : (moves, 2) int  rows of the source and of the target of every transfer that can be made
+    move_cost : (moves,) float [currency/unit]
     """
 
     owner: Ints
     period: Ints
     scale: Floats
     carry: Ints
+    move: Ints
+    move_cost: Floats
 
 
 def to_lots(instance: Instance, *, linked: bool = True) -> tuple[Lots, Rows]:
@@ -160,6 +211,8 @@ def to_lots(instance: Instance, *, linked: bool = True) -> tuple[Lots, Rows]:
         leftover[fed] -= instance.leftover[instance.feeder[fed]]
         lost[feeders], safety[feeders], rows.space[feeders] = 0.0, 0, -1
         demand, receipt, on_hand = (instance.summed(part) for part in (demand, receipt, on_hand))
+    if linked and instance.has_transfers:
+        rows.add_transfers()
     most = np.repeat(np.minimum(instance.max_order, FAR)[:, None], periods, axis=1)
     most[np.arange(periods) < instance.lead_time[:, None]] = 0
     most -= most % instance.batch[:, None]
@@ -170,9 +223,10 @@ def to_lots(instance: Instance, *, linked: bool = True) -> tuple[Lots, Rows]:
                 np.stack(rows.order_use) if rows.order else np.zeros((1, cells)),
                 np.stack(rows.lost) if rows.lost else none,
                 np.stack(rows.lost_use) if rows.lost else np.zeros((1, cells)),
-                rows.space, instance.volume, np.array(rows.limit, float))
-    carry: Ints = np.array(rows.carry, np.int64).reshape(-1, 2)
-    return lots, Rows(np.array(rows.owner, np.int64), np.array(rows.period, np.int64), np.array(rows.scale), carry)
+                rows.space, instance.volume, rows.into, rows.out, rows.takes_in(), np.array(rows.limit, float))
+    carry, move = (np.array(part, np.int64).reshape(-1, 2) for part in (rows.carry, rows.move))
+    return lots, Rows(np.array(rows.owner, np.int64), np.array(rows.period, np.int64), np.array(rows.scale), carry,
+                      move, np.array(rows.move_cost, float))
 
 
 def whole_moq(instance: Instance) -> Ints:
@@ -186,11 +240,16 @@ def order_up_to(instance: Instance) -> Ints:
 
     It is what is still asked for, with safety, and a smallest order beside: an order above the smallest that ends
     higher could be smaller, and cheaper. A feeder needs what those that it feeds need. Goods with a shelf life are
-    never stocked beyond what is asked for within it.
+    never stocked beyond what is asked for within it. Where transfers are, all that is asked for and all that stands
+    somewhere may come together.
     """
     demand, spare = instance.demand, whole_moq(instance) + instance.batch + instance.safety
     ahead = np.concatenate([np.zeros((len(spare), 1), np.int64), demand.cumsum(axis=1)], axis=1)
     level = instance.summed(ahead[:, -1:] - ahead[:, :-1]) + instance.summed(spare)[:, None]
+    if instance.has_transfers:
+        linked = np.union1d(instance.transfers.source, instance.transfers.target)
+        stock = instance.on_hand + instance.receipt.sum(axis=1)
+        level[linked] = instance.pooled(level + stock[:, None])[linked]
     for b in np.flatnonzero(instance.shelf_life > 0):
         ends = np.minimum(np.arange(demand.shape[1]) + instance.shelf_life[b], demand.shape[1])
         level[b] = ahead[b, ends] - ahead[b, :-1]
@@ -205,6 +264,10 @@ class _Rows:
         cells, periods = instance.demand.shape
         self.order: list[Ints] = []
         self.order_use: list[Floats] = []
+        self.into: Ints = np.full((cells, periods), -1, np.int64)
+        self.out: Ints = np.full((cells, periods), -1, np.int64)
+        self.move: list[tuple[int, int]] = []
+        self.move_cost: list[float] = []
         self.lost: list[Ints] = []
         self.lost_use: list[Floats] = []
         self.space: Ints = np.full((cells, periods), -1, np.int64)
@@ -265,6 +328,31 @@ class _Rows:
             self.carry += [(first + t, first + t + 1) for t in range(periods - 1)]
             lists = (self.order, self.order_use) if kind == "balance" else (self.lost, self.lost_use)
             self._place(*lists, row, use)
+
+    def add_transfers(self) -> None:
+        """What cells take in by transfers within what is sent to them, and that within what the sources give."""
+        instance, ways = self.instance, self.instance.transfers
+        periods = instance.periods
+        above = np.where(instance.feeder >= 0, instance.holding[instance.feeder], 0.0)  # counted at the feeder already
+        cost = instance.moving_cost - ways.lead_time * above[ways.source]
+        for place, at in ((self.out, ways.source), (self.into, ways.target)):
+            for w in range(len(at)):
+                first = 0 if place is self.out else int(ways.lead_time[w])
+                for t in range(first, first + max(periods - int(ways.lead_time[w]), 0)):
+                    if place[at[w], t] < 0:
+                        place[at[w], t] = len(self.limit)
+                        self.limit.append(0.0)
+                        self.owner.append(-1)
+                        self.period.append(t)
+                        self.scale.append(max(1.0, float(instance.demand[at[w]].mean())))
+        for w, (source, target, lead) in enumerate(zip(ways.source, ways.target, ways.lead_time, strict=True)):
+            for t in range(periods - int(lead)):
+                self.move.append((int(self.out[source, t]), int(self.into[target, t + lead])))
+                self.move_cost.append(float(cost[w]))
+
+    def takes_in(self) -> Floats:
+        """(rows,) 1 where what comes by transfer counts as what is ordered does: in a capacity; else 0."""
+        return np.array([float(owner >= 0 and self.instance.limits[owner].kind == "capacity") for owner in self.owner])
 
     @staticmethod
     def _place(rows: list[Ints], uses: list[Floats], row: Ints, use: Floats) -> None:

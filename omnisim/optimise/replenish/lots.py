@@ -69,6 +69,12 @@ class Lots(NamedTuple):
     """(cells, periods)"""
     space_use: Floats
     """(cells,)"""
+    into_row: Ints
+    """(cells, periods) of what comes by transfer"""
+    out_row: Ints
+    """(cells, periods) of what leaves by transfer"""
+    takes_in: Floats
+    """(rows,) 1 where what comes by transfer counts as what is ordered; else 0"""
     limit: Floats
     """(rows,)"""
 
@@ -132,7 +138,7 @@ def plan_lot(lots, b, scratch, order):
             choice[t, s] = 0
         highest = min(level[t], space[t])
         if most[t] >= moq and highest >= moq:
-            _order(now, before, choice[t], queue, highest, moq, most[t], batch, price[t], fixed)
+            order_units(now, before, choice[t], queue, highest, moq, most[t], batch, price[t], fixed)
         after, before = before, after
         shift = receipt[t]
     stock = lots.start[b]
@@ -145,7 +151,7 @@ def plan_lot(lots, b, scratch, order):
 
 
 @inner
-def _order(now, before, choice, queue, highest, moq, most, batch, price, fixed):
+def order_units(now, before, choice, queue, highest, moq, most, batch, price, fixed):
     """Improve `before` by an order where one pays; by classes of stock that batches connect."""
     for x in range(moq, highest + 1):
         now[x] += price * x

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from omnisim.optimise.replenish.bound import Relaxation, simulate
-from omnisim.optimise.replenish.instance import Instance, Rows, order_up_to, to_lots, whole_moq
+from omnisim.optimise.replenish.instance import NO_TRANSFERS, Instance, Rows, order_up_to, to_lots, whole_moq
 from omnisim.optimise.replenish.lots import Floats, Ints, Lots, make_scratch
+from omnisim.optimise.replenish.move_search import make_ways, nothing_moved, search_moves
+from omnisim.optimise.replenish.moves import make_move_scratch
 from omnisim.optimise.replenish.search import (
     Links,
     State,
@@ -48,8 +50,8 @@ class Effort:
 
 
 def find_plan(instance: Instance, rows: Rows, found: Relaxation, effort: Effort, gap: float = 0.0,
-              progress: Callable[[float], None] | None = None) -> tuple[Ints, float]:
-    """The best orders found, (cells, periods) [unit], and their cost with what they break.
+              progress: Callable[[float], None] | None = None) -> Ints:
+    """The best orders found without transfers, (cells, periods) [unit].
 
     Parameters
     ----------
@@ -61,27 +63,68 @@ def find_plan(instance: Instance, rows: Rows, found: Relaxation, effort: Effort,
     lots, _ = to_lots(instance, linked=False)
     lots = lots._replace(level=usual_levels(instance, found, lots), demand=lots.demand.copy())
     dual = found.dual[rows.owner >= 0]
-    guide = price_of_sent(instance, rows, found)
-    number = {name: k for k, name in enumerate(dict.fromkeys(instance.skus))}
-    place = {name: k for k, name in enumerate(dict.fromkeys(instance.nodes))}
-    links = make_links(lots, np.array([number[name] for name in instance.skus]),
-                       np.array([place[name] for name in instance.nodes]), instance.feeder, instance.lead_time, guide,
-                       100.0 * float(instance.lost.max(initial=1.0)))
+    links = link(instance, lots, price_of_sent(instance, rows, found))
     state = begin(instance, lots, links, open_state(lots, dual, effort.seed), found)
     scratch = make_scratch(lots)
-    most = effort.rounds * len(links.sells) if effort.rounds is not None else None
+    cool(instance, found, effort, lambda heat: search(lots, links, scratch, state, CHUNK, heat),
+         lambda: state.best[0] - found.bound <= gap * abs(found.bound), progress)
+    return state.best_order
+
+
+def find_transfers(instance: Instance, found: tuple[Relaxation, Relaxation], rows: Rows, order: Ints, effort: Effort,
+                   gap: float = 0.0, progress: Callable[[float], None] | None = None) -> tuple[Ints, Ints]:
+    """The best orders, (cells, periods) [unit], and transfers, (ways, periods) [unit], from orders without transfers.
+
+    Parameters
+    ----------
+    found : Relaxation, Relaxation  without and with transfers
+    rows : Rows  of the second
+    order : (cells, periods) int [unit]  to begin with
+    """
+    alone, both = found
+    lots, _ = to_lots(instance, linked=False)
+    near = usual_levels(replace(instance, transfers=NO_TRANSFERS), alone, lots)
+    lots = lots._replace(level=np.minimum(lots.level, instance.pooled(near)), demand=lots.demand.copy())
+    lots.level[instance.feeders] = near[instance.feeders]
+    links = link(instance, lots, price_of_sent(instance, rows, both))
+    state = open_state(lots, both.dual[rows.owner >= 0], effort.seed)
+    state.order[:] = order
+    for b in np.flatnonzero(instance.feeder >= 0):
+        lead = int(instance.lead_time[b])
+        lots.demand[instance.feeder[b], :instance.periods - lead] += order[b, lead:]
+    settle(lots, links, state)
+    view, _ = to_lots(instance)
+    ways, moved = make_ways(instance, both, view.into_row, view.out_row), nothing_moved(instance, len(state.held))
+    scratch, more = make_move_scratch(lots)
+    cool(instance, both, effort, lambda heat: search_moves(lots, links, ways, scratch, more, state, moved, CHUNK, heat),
+         lambda: state.best[0] - both.bound <= gap * abs(both.bound), progress)
+    return state.best_order, moved.best
+
+
+def cool(instance: Instance, found: Relaxation, effort: Effort, step: Callable[[float], None],
+         is_done: Callable[[], bool], progress: Callable[[float], None] | None) -> None:
+    """Take steps at falling temperature until the effort is spent."""
     cells = len(instance.skus)
-    warm = WARM * max(found.bound, 1e-9) / cells * max(1.0, FEW / cells)
-    done = 0
+    sells = cells - len(instance.feeders)
+    most = None if effort.rounds is None else effort.rounds * sells
+    warm, done = WARM * max(found.bound, 1e-9) / cells * max(1.0, FEW / cells), 0
     while True:
         share = effort.spent() if most is None else done / most
-        if share >= 1.0 or effort.spent() >= 1.0 or state.best[0] - found.bound <= gap * abs(found.bound):
+        if share >= 1.0 or effort.spent() >= 1.0 or is_done():
             break
-        search(lots, links, scratch, state, CHUNK, warm * COLD ** share)
+        step(warm * COLD ** share)
         done += CHUNK
         if progress is not None:
             progress(min(1.0, max(share, effort.spent())))
-    return state.best_order, float(state.best[0])
+
+
+def link(instance: Instance, lots: Lots, guide: Floats) -> Links:
+    """Who stands next to whom in an instance."""
+    number = {name: k for k, name in enumerate(dict.fromkeys(instance.skus))}
+    place = {name: k for k, name in enumerate(dict.fromkeys(instance.nodes))}
+    return make_links(lots, np.array([number[name] for name in instance.skus]),
+                      np.array([place[name] for name in instance.nodes]), instance.feeder, instance.lead_time, guide,
+                      100.0 * float(instance.lost.max(initial=1.0)), has_transfers=instance.has_transfers)
 
 
 def begin(instance: Instance, lots: Lots, links: Links, state: State, found: Relaxation) -> State:

@@ -295,7 +295,8 @@ def forget(lots: Lots, state: State) -> None:
     state.room[:] = lots.limit
 
 
-def make_links(lots: Lots, sku: Ints, node: Ints, feeder: Ints, lead: Ints, guide: Floats, penalty: float) -> Links:
+def make_links(lots: Lots, sku: Ints, node: Ints, feeder: Ints, lead: Ints, guide: Floats, penalty: float, *,
+               has_transfers: bool = False) -> Links:
     """Who stands next to whom, from numbers of articles and nodes."""
     cells = len(sku)
     is_feeder = np.zeros(cells, bool)
@@ -311,6 +312,7 @@ def make_links(lots: Lots, sku: Ints, node: Ints, feeder: Ints, lead: Ints, guid
     for row in lots.order_row.reshape(-1, lots.demand.shape[1]):  # several orders of a cell may share a row
         numbers, counts = np.unique(row[row >= 0], return_counts=True)
         soft |= set(numbers[counts > 1].tolist())
+    soft |= set(np.flatnonzero(lots.takes_in).tolist()) if has_transfers else set()
     listed: Ints = np.array(sorted(soft), np.int64)
     return Links(sku, node, feeder, lead, family, sells.astype(np.int64), guide, listed, penalty)
 

@@ -61,6 +61,7 @@ class StockPlan:
     ----------
     instance : Instance  what was to be planned
     order : (cells, periods) int [unit]  by the period in which it arrives
+    moved : (ways, periods) int [unit]  sent on each way between nodes of one echelon, by the period in which it leaves
     account : Account  what the plan costs and uses, by separate code
     bound : float [currency]  no plan within the limits costs less
     lots, rows, relaxation  the programme behind the bound
@@ -77,6 +78,7 @@ class StockPlan:
 
     instance: Instance
     order: Ints
+    moved: Ints
     account: Account
     bound: float
     lots: Lots
@@ -119,11 +121,30 @@ class StockPlan:
             lead = int(self.instance.lead_time[b])
             placed[b, :periods - lead] = self.order[b, lead:]
         is_fed = (self.instance.feeder >= 0)[:, None]
+        transfer = np.where(is_fed, placed, 0)
+        np.add.at(transfer, self.instance.transfers.target, self.moved)
         return pd.DataFrame({
             "sku": np.repeat(self.instance.skus, periods), "node": np.repeat(self.instance.nodes, periods),
             "period": np.tile(np.arange(periods), cells), "order": np.where(is_fed, 0, placed).ravel(),
-            "transfer": np.where(is_fed, placed, 0).ravel(), "on_hand": self.account.on_hand.ravel(),
+            "transfer": transfer.ravel(), "on_hand": self.account.on_hand.ravel(),
             "lost": self.account.lost.ravel()})
+
+    @property
+    def transfers(self) -> pd.DataFrame:
+        """What goes from node to node: sku, source, target, period (in which it leaves), units; those of the central
+        warehouse included."""
+        import pandas as pd
+
+        instance, rows = self.instance, []
+        for b in np.flatnonzero(instance.feeder >= 0):
+            rows += [(instance.feeder[b], b, t - int(instance.lead_time[b]), self.order[b, t])
+                     for t in np.flatnonzero(self.order[b])]
+        for w, moved in enumerate(self.moved):
+            rows += [(instance.transfers.source[w], instance.transfers.target[w], t, moved[t])
+                     for t in np.flatnonzero(moved)]
+        found = [(instance.skus[a], instance.nodes[a], instance.nodes[b], int(t), int(units))
+                 for a, b, t, units in rows]
+        return pd.DataFrame(found, columns=["sku", "source", "target", "period", "units"])
 
     @property
     def plan(self) -> Plan:
@@ -178,7 +199,8 @@ class StockPlan:
         """
         from omnisim.optimise.saving import save_proven
 
-        save_proven(self, directory, KIND, "stock", {"stock": self.table, "shadow_prices": self.shadow_prices})
+        save_proven(self, directory, KIND, "stock", {
+            "stock": self.table, "transfers": self.transfers, "shadow_prices": self.shadow_prices})
 
     @property
     def outcomes(self) -> pd.DataFrame | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from omnisim.errors import Fault, StorageError, UsageError
 from omnisim.optimise.replenish.instance import FAR, SUMS, Instance, Shared
 from omnisim.optimise.replenish.lots import Floats, Ints
+from omnisim.optimise.replenish.way_table import read_ways
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,8 +60,8 @@ COLUMNS = {
 
 
 def read_instance(items: pd.DataFrame | str | Path, demand: pd.DataFrame | str | Path,
-                  limits: pd.DataFrame | str | Path | None = None, *, days: float = 7.0,
-                  currency: str = "currency") -> Instance:
+                  limits: pd.DataFrame | str | Path | None = None, *, days: float = 7.0, currency: str = "currency",
+                  transfers: pd.DataFrame | str | Path | None = None) -> Instance:
     """An instance out of tables (frames, CSV or Excel files).
 
     Parameters
@@ -70,6 +71,7 @@ def read_instance(items: pd.DataFrame | str | Path, demand: pd.DataFrame | str |
     demand : table  sku, node, period (from 0), demand [unit], and where some is on its way receipt [unit]
     limits : table  limit (one of `KINDS`), node, sku, period, value; what is empty holds for all
     days : float [day]  of a period, for the default holding cost
+    transfers : table  ways between nodes of one echelon, as `way_table.read_ways` tells
 
     Raises
     ------
@@ -106,6 +108,10 @@ def read_instance(items: pd.DataFrame | str | Path, demand: pd.DataFrame | str |
     shared, bad = _read_limits(limit_rows, keys, values, units)
     instance = _assemble(keys, values, feeder, units, receipt, shared, days, currency)
     faults += [*bad, *_beyond_limits(instance)]
+    if transfers is not None:
+        ways, bad = read_ways(read_table(transfers, "transfers"), keys, feeder, values["shelf_life"])
+        instance = replace(instance, transfers=ways)
+        faults += bad
     if faults:
         raise UsageError(*faults)
     return instance
@@ -142,8 +148,9 @@ def read_table(table: pd.DataFrame | str | Path, name: str) -> pd.DataFrame:
     path = Path(str(table))
     try:
         if path.suffix.lower() in (".xlsx", ".xls"):
-            return pd.read_excel(path, dtype={"sku": str, "node": str})
-        return pd.read_csv(path, encoding="utf-8-sig", dtype={"sku": str, "node": str, "source": str})
+            return pd.read_excel(path, dtype={"sku": str, "node": str, "source": str, "target": str})
+        return pd.read_csv(path, encoding="utf-8-sig", dtype={"sku": str, "node": str, "source": str,
+                                                                  "target": str})
     except OSError as error:
         raise StorageError(Fault(str(path), name, error.strerror or "", "must be readable",
                                  "Check the path.")) from None
