@@ -37,7 +37,8 @@ class Returns:
     def review(self, observation: Observation) -> Plan | None:
         """The budget by ROI."""
         roi = observation.recent(self.window)["roi"]
-        observation.note("roi " + ", ".join(f"{name} {value:.2f}" for name, value in roi.items()))
+        observation.note("roi " + ", ".join(f"{name} {value:.2f}" if value == value else f"{name} –"
+                                            for name, value in roi.items()))
         return share_out(observation, {name: float(roi[name]) for name in observation.budgets}, self.name)
 
 
