@@ -289,9 +289,9 @@ def test_a_thousand_shards_are_added_up_in_a_moment(tmp_path: Path) -> None:
     shards = [shutil.copy(shard, tmp_path / f"{k}.parquet") for k in range(1000)]
     many = Study(study.directory, study.plan, shards, [])
     mean = study.query("select avg(gmv) from runs").iloc[0, 0]
-    start = time.monotonic()
+    start = time.process_time()
     found = many.query("select count(*) as n, avg(gmv) as gmv from runs")
-    assert time.monotonic() - start <= 0.3 * 3  # this machine may be busy: benchmarks/sweep.md holds it to 0.3
+    assert time.process_time() - start <= 0.6  # of all threads; benchmarks/sweep.md holds the wall time to 0.3
     assert found["n"].item() == 100_000
     assert found["gmv"].item() == pytest.approx(mean)
 
