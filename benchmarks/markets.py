@@ -60,8 +60,8 @@ def markets(days: int = DAYS) -> dict[str, Market]:
         "seeding": Market(seeding, None, "小红书 makes people search, and 淘宝 gets the order"),
         "drifting": Market(drifting, works, "抖音 fades to a fifth over the year and 淘宝 grows by half; planners do "
                            "not know beforehand"),
-        "swinging": Market(swinging, works, "every eight weeks 抖音 and 淘宝 change places: one draws half again as many "
-                           "as usual, the other a quarter; planners do not know beforehand"),
+        "swinging": Market(swinging, works, "every eight weeks 抖音 and 淘宝 change places: one draws half as many again, "
+                           "the other a quarter; planners do not know beforehand"),
         "stock": Market(stock, None, "what sells is soon sold out"),
     }
 

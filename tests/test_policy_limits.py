@@ -47,8 +47,8 @@ def test_parts_within_bounds(parts: list[tuple[float, int, int]], total: int) ->
     free = [name for name, cents in found.items() if bounds[name][0] < cents < bounds[name][1]]
     if free:
         assert sum(found.values()) == total
-        scale = [(found[name] - 1) / weights[name] for name in free], [(found[name] + 1) / weights[name] for name in free]
-        assert max(scale[0]) <= min(scale[1]) + 1e-6
+        least, most = (np.array([(found[name] + cent) / weights[name] for name in free]) for cent in (-1, 1))
+        assert least.max() <= most.min() + 1e-6
     if sum(found.values()) < total:  # whoever has a weight is at its most
         assert all(found[name] == bounds[name][1] for name in found if weights[name] > 1e-300 and weights[name] * total
                    / sum(weights.values()) >= 1.0)
@@ -181,7 +181,8 @@ def test_what_was_spent_counts_towards_the_total() -> None:
     policy = Rolling(one, change=0.0)
     first = policy.review(observe({"a": {}, "b": {}}, budgets={"a": 1200, "b": 3000}))
     assert first is not None
-    worse = replace(observe({"a": {"clicks": 40}, "b": {}}, budgets={"a": 1200, "b": 3000}, day=30), plan=first, seen=30)
+    worse = replace(observe({"a": {"clicks": 40}, "b": {}}, budgets={"a": 1200, "b": 3000}, day=30), plan=first,
+                    seen=30)
     again = policy.review(worse)
     assert again is not None
     assert again.budget_on("a", 14) == first.budget_on("a", 14)

@@ -103,7 +103,7 @@ def read_axes(base: Scenario, settings: Mapping[str, Any],
         except ScenarioError as error:
             faults += error.faults
     if faults:
-        raise ScenarioError(*faults)
+        raise ScenarioError(*dict.fromkeys(faults))
     return fixed, axes
 
 
@@ -123,7 +123,7 @@ def _listed(check: _Check, given: Sequence[object]) -> Axis:
             if len(faults) >= SHOWN:
                 break
     if faults:
-        raise ScenarioError(*faults)
+        raise ScenarioError(*dict.fromkeys(faults))
     kinds = {"text" if isinstance(one, str) else "switch" if isinstance(one, bool) else "number"
              for one in found.values() if one is not None}
     if "switch" in kinds and len(kinds) > 1:

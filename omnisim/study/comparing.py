@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from omnisim.errors import Fault, UsageError
+from omnisim.scenario.advice import did_you_mean
 from omnisim.scenario.model import PolicyChoice, Scenario
 from omnisim.study.arms import Arm, Outcome, run_replications, workers
 from omnisim.study.comparison import Comparison
@@ -158,7 +159,7 @@ def check(arms: Sequence[Arm], question: Question, effort: Effort) -> None:
         if value is not None and value not in names:
             faults.append(Fault("compare", what, repr(value), "is none of those compared",
                                 f"Choose from {', '.join(names)}."))
-    faults += [Fault("compare", "kpis", repr(kpi), "is no figure of a result", f"Choose from {', '.join(known)}.")
+    faults += [Fault("compare", "kpis", repr(kpi), "is no figure of a result", did_you_mean(kpi, known))
                for kpi in question.kpis if kpi not in known]
     if effort.half_width is not None and not 0.0 < effort.half_width < 1.0:
         faults.append(Fault("compare", "half_width", repr(effort.half_width), "must be above 0 and below 1",
