@@ -60,8 +60,8 @@ def markets(days: int = DAYS) -> dict[str, Market]:
         "seeding": Market(seeding, None, "小红书 makes people search, and 淘宝 gets the order"),
         "drifting": Market(drifting, works, "抖音 fades to a fifth over the year and 淘宝 grows by half; planners do "
                            "not know beforehand"),
-        "swinging": Market(swinging, works, "every eight weeks 抖音 and 淘宝 change places: one draws half as many again, "
-                           "the other a quarter; planners do not know beforehand"),
+        "swinging": Market(swinging, works, "抖音 and 淘宝 change places every 120 days: one draws half as many "
+                           "again, the other a quarter; planners do not know beforehand"),
         "stock": Market(stock, None, "what sells is soon sold out"),
     }
 
@@ -76,11 +76,11 @@ def drift(scenario: om.Scenario, channel: str, last: float) -> list[dict[str, ob
 
 
 def swing(scenario: om.Scenario, channel: str, turn: int) -> list[dict[str, object]]:
-    """A factor on one channel that is 1.5 in one block of eight weeks and 0.25 in the next; `turn` 1 begins low."""
-    start, length = scenario.horizon.start, datetime.timedelta(days=56)
+    """A factor on one channel that is 1.5 in one block of 120 days and 0.25 in the next; `turn` 1 begins low."""
+    start, length = scenario.horizon.start, datetime.timedelta(days=120)
     return [{"name": f"{channel} {k}", "start": (start + k * length).isoformat(),
              "end": (start + (k + 1) * length - datetime.timedelta(days=1)).isoformat(),
-             "factor": {channel: (1.5, 0.25)[(k + turn) % 2]}} for k in range(scenario.horizon.days // 56 + 1)]
+             "factor": {channel: (1.5, 0.25)[(k + turn) % 2]}} for k in range(scenario.horizon.days // 120 + 1)]
 
 
 def scaled(scenario: om.Scenario, factor: float) -> dict[str, object]:

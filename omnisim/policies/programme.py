@@ -172,7 +172,8 @@ class Rolling(Once):
 
         assert self.belief is not None
         season = Season(self.belief, list(observation.budgets))
-        return np.mean([season.weight(day) for day in range(observation.seen - days, observation.seen)], axis=0)
+        weights = [season.weight(day) for day in range(observation.seen - days, observation.seen)]
+        return np.asarray(np.mean(weights, axis=0))
 
     def levels(self, now: pd.DataFrame, season: Mapping[str, float] | None = None) -> dict[str, float]:
         """How much better or worse than at first each channel works: the ratio, drawn to 1 as far as it may be luck.
@@ -223,8 +224,9 @@ def _of(table: CurveTable, names: Mapping[str, object]) -> CurveTable:
     if len(kept) == len(table.channels):
         return table
     one = table.curves
+    mine = type(one)(one.form[kept], *(part[kept] for part in one[1:]))
     return replace(
-        table, channels=tuple(table.channels[c] for c in kept), draws=(type(one)(*(part[kept] for part in one)),),
+        table, channels=tuple(table.channels[c] for c in kept), draws=(mine,),
         worths={name: values[kept] for name, values in table.worths.items()},
         places=tuple(table.places[c] for c in kept),
         doubling=None if table.doubling is None else table.doubling[kept])

@@ -86,7 +86,7 @@ class PolicyChoice(Section):
     name: Literal["inertia", "equal", "roi", "last_click", "60/30/10", "ranking", "pause", "bandit", "lp_once",
                   "lp_rolling", "reference"] = "inertia"
     """Named policy."""
-    every: Cadence = Field(7, json_schema_extra={"unit": "day"})
+    every: Cadence = Field(default=7, json_schema_extra={"unit": "day"})
     """Days between two reviews, the first of them on the first reported day; never for that one alone."""
     delay: int = quantity(0, unit="day", ge=0, le=366)
     """Days from a decision until it takes hold."""
