@@ -159,7 +159,10 @@ def test_the_programme_plans_as_the_allocator_does(limits: dict[str, Any]) -> No
     best = om.allocate(one, carry_out=False)
     expected = np.array([best.daily_cents[c] / 100.0 for c in range(2)]) * days
     value = problem.value(spend)
-    assert broken_limits(problem, spend) == broken_limits(problem, expected)  # by the cents that both are rounded to
+    assert all(name.startswith("ramp") for name in broken_limits(problem, spend))
+    if "ramp" in limits:  # to the cent that a day's budget is rounded to
+        daily = 100.0 * spend / days
+        assert (np.abs(np.diff(daily)) <= 0.1 * daily[:, :-1] + 1.1).all()
     assert value == pytest.approx(problem.value(expected), rel=3e-3 if "max_core" in limits else 3e-4)
 
 
