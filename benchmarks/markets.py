@@ -46,6 +46,9 @@ def markets(days: int = DAYS) -> dict[str, Market]:
     drifting = works.with_({"name": "drifting", "calendar.campaigns": [
         *(campaign.model_dump(mode="json") for campaign in works.calendar.campaigns), *drift(works, "douyin", 0.2),
         *drift(works, "taobao", 1.5)]})
+    swinging = works.with_({"name": "swinging", "calendar.campaigns": [
+        *(campaign.model_dump(mode="json") for campaign in works.calendar.campaigns), *swing(works, "douyin", 0),
+        *swing(works, "taobao", 1)]})
     stock = works.with_({"name": "stock", "population.scale": 1, "supply.unlimited": False, "supply.lead_time": 14,
                          **scaled(works, 1.0 / many),
                          **{f"products.{sku}.base_stock": int(1.05 * product.base_stock / many)
@@ -57,6 +60,8 @@ def markets(days: int = DAYS) -> dict[str, Market]:
         "seeding": Market(seeding, None, "小红书 makes people search, and 淘宝 gets the order"),
         "drifting": Market(drifting, works, "抖音 fades to a fifth over the year and 淘宝 grows by half; planners do "
                            "not know beforehand"),
+        "swinging": Market(swinging, works, "抖音 and 淘宝 change places every 120 days: one draws half as many "
+                           "again, the other a quarter; planners do not know beforehand"),
         "stock": Market(stock, None, "what sells is soon sold out"),
     }
 
@@ -68,6 +73,14 @@ def drift(scenario: om.Scenario, channel: str, last: float) -> list[dict[str, ob
     return [{"name": f"{channel} {k}", "start": (start + datetime.timedelta(days=k * length)).isoformat(),
              "end": (start + datetime.timedelta(days=(k + 1) * length - 1 if k < steps else 3650)).isoformat(),
              "factor": {channel: last ** (k / steps)}} for k in range(1, steps + 1)]
+
+
+def swing(scenario: om.Scenario, channel: str, turn: int) -> list[dict[str, object]]:
+    """A factor on one channel that is 1.5 in one block of 120 days and 0.25 in the next; `turn` 1 begins low."""
+    start, length = scenario.horizon.start, datetime.timedelta(days=120)
+    return [{"name": f"{channel} {k}", "start": (start + k * length).isoformat(),
+             "end": (start + (k + 1) * length - datetime.timedelta(days=1)).isoformat(),
+             "factor": {channel: (1.5, 0.25)[(k + turn) % 2]}} for k in range(scenario.horizon.days // 120 + 1)]
 
 
 def scaled(scenario: om.Scenario, factor: float) -> dict[str, object]:

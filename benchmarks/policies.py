@@ -1,6 +1,6 @@
 """Which policy allocates a budget best, in which market? Policies × markets on shared luck, curves and search included.
 
-    python benchmarks/policies.py            full: six markets, 12 seeds, cadences of review
+    python benchmarks/policies.py            full: six markets, 12 seeds; cadences of review, teams and data
     python benchmarks/policies.py --quick    two markets, one seed, four months, for a first look
     python benchmarks/policies.py --only brand,stock    these anew, the others as they stand in policies.csv
 
@@ -28,11 +28,17 @@ from omnisim.study.comparison import Comparison
 HERE = Path(__file__).parent
 START, END = "<!-- tables -->", "<!-- end of tables -->"
 NAMES = ("inertia", "equal", "60/30/10", "roi", "last_click", "ranking", "pause", "bandit", "lp_once", "lp_rolling")
-CADENCES = {"7 days": 7, "30 days": 30, "90 days": 90, "never": 365}
+CADENCES = {"7 days": 7, "30 days": 30, "90 days": 90, "never": "never"}
+TEAMS = {"a team a channel": {"rights": "own"},
+         "the same, all data from day 91": {"rights": "own", "integrated": "2024-08-31", "integration_cost": 20_000.0},
+         "one team, decisions 14 days late": {"delay": 14}, "one team": {}}
+"""Who decides on which data: rights, integration of data and what it costs, delay of decisions."""
 CHANNELS = ("xiaohongshu", "douyin", "taobao", "community")
 QUICK_DAYS = 120
-DRIFTS = ("drifting", "seeding")
-"""Markets that cadences are compared in: one that changes, and one that does not."""
+DRIFTS = ("drifting", "swinging", "seeding")
+"""Markets that cadences are compared in: two that change, slowly and quickly, and one that does not."""
+TEAMED = ("drifting", "seeding")
+"""Markets that teams are compared in."""
 
 
 def policies(tries: int) -> dict[str, Policy]:
@@ -52,6 +58,13 @@ def cadences(market: Market, *, seeds: int, jobs: int) -> Comparison:
     scenarios = {name: market.scenario.with_({"policy.every": every}) for name, every in CADENCES.items()}
     return om.compare(scenarios, {"": find_policy("lp_rolling")}, replications=seeds, baseline="never",
                       belief=market.belief, jobs=jobs)
+
+
+def teams(market: Market, *, seeds: int, jobs: int) -> Comparison:
+    """lp_rolling, by one team that sees all or by a team for each channel."""
+    scenarios = {name: market.scenario.with_({f"policy.{key}": value for key, value in rule.items()})
+                 for name, rule in TEAMS.items()}
+    return om.compare(scenarios, {"": find_policy("lp_rolling")}, replications=seeds, belief=market.belief, jobs=jobs)
 
 
 def cell(row: pd.Series, level: float, *, best: bool) -> str:
@@ -104,13 +117,13 @@ def budget_table(rows: pd.DataFrame, shown: list[str]) -> str:
     return "\n".join(lines)
 
 
-def cadence_table(rows: pd.DataFrame, shown: list[str]) -> str:
-    """Profit of lp_rolling against a single review, by how often it reviews."""
-    lines = ["| reviewed every | " + " | ".join(shown) + " |", "| --- |" + " ---: |" * len(shown)]
-    tables = [profits(rows, f"{market}, cadence") for market in shown]
-    for name in CADENCES:
-        cells = [f"{table.loc[name, 'mean'] / 1e6:,.2f} M CNY" if name == "never" else
-                 cell(table.loc[name], table.loc["never", "mean"], best=False) for table in tables]
+def rule_table(rows: pd.DataFrame, shown: list[str], what: str, head: str, baseline: str) -> str:
+    """Profit of lp_rolling against a baseline, by how it is used: cadences or teams."""
+    lines = [f"| {head} | " + " | ".join(shown) + " |", "| --- |" + " ---: |" * len(shown)]
+    tables = [profits(rows, f"{market}, {what}") for market in shown]
+    for name in tables[0].index:
+        cells = [f"{table.loc[name, 'mean'] / 1e6:,.2f} M CNY" if name == baseline else
+                 cell(table.loc[name], table.loc[baseline, "mean"], best=False) for table in tables]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -164,10 +177,13 @@ def main() -> None:
         if name not in wanted:
             continue
         start, used = time.monotonic(), time.process_time()
-        fresh = [rows_of(name, compare(market, seeds=seeds, tries=tries, jobs=options.jobs))]
+        fresh = [] if name == "swinging" else [rows_of(name, compare(market, seeds=seeds, tries=tries,
+                                                                     jobs=options.jobs))]
         if name in DRIFTS and not options.quick:
             fresh.append(rows_of(f"{name}, cadence", cadences(market, seeds=seeds, jobs=options.jobs)))
-        old = rows[~rows["market"].isin([name, f"{name}, cadence"])] if len(rows) else rows
+        if name in TEAMED and not options.quick:
+            fresh.append(rows_of(f"{name}, teams", teams(market, seeds=seeds, jobs=options.jobs)))
+        old = rows[rows["market"].str.partition(", ")[0] != name] if len(rows) else rows
         taken = {"seconds": round(time.monotonic() - start), "processor_seconds": round(time.process_time() - used)}
         rows = pd.concat([old, *(part.assign(**taken) for part in fresh)], ignore_index=True)
         print(f"{name}: {taken['seconds']} s, {taken['processor_seconds']} s of processor time", flush=True)
@@ -180,11 +196,15 @@ def publish(rows: pd.DataFrame, *, write: bool) -> str:
     """The tables; with `write` on the page, and the picture beside it."""
     shown = [name for name in markets() if (rows["market"] == name).any()]
     changing = [name for name in DRIFTS if (rows["market"] == f"{name}, cadence").any()]
-    once = rows[rows["market"].isin(shown)].drop_duplicates("market")
+    once = rows.assign(market=rows["market"].str.partition(", ")[0]).drop_duplicates("market")
     seeds = ", ".join(f"{name} {count}" for name, count in zip(once["market"], once["seeds"], strict=True))
     wall, processor = once["seconds"].sum(), once["processor_seconds"].sum()
-    parts = [main_table(rows, shown), budget_table(rows, shown), *([cadence_table(rows, changing)] if changing else []),
-             f"Seeds: {seeds}. Time of all: {wall:,.0f} s, {processor:,.0f} s of processor time."]
+    parts = [main_table(rows, shown), budget_table(rows, shown)]
+    if changing:
+        parts += [rule_table(rows, changing, "cadence", "reviewed every", "never"),
+                  rule_table(rows, [name for name in TEAMED if name in changing], "teams", "who decides",
+                             "a team a channel")]
+    parts.append(f"Seeds: {seeds}. Time of all: {wall:,.0f} s, {processor:,.0f} s of processor time.")
     text = "\n\n".join(parts)
     if write:
         (HERE / "images" / "policies.png").write_bytes(picture(rows, shown))

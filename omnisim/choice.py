@@ -71,9 +71,8 @@ def merge(plans: list[Plan]) -> Plan:
     levels: dict[str, int] = {}
     faults = []
     for plan in plans:
-        for channel, cents in plan.budgets.items():
-            spread = tuple(cents[sum(day >= first for first in plan.first_days) - 1] for day in days)
-            if budgets.setdefault(channel, spread) != spread:
+        for channel, cents in plan.spread(days).budgets.items():
+            if budgets.setdefault(channel, cents) != cents:
                 faults.append(f"budgets.{channel}")
         for sku, level in plan.base_stock.items():
             if levels.setdefault(sku, level) != level:

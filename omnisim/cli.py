@@ -91,7 +91,8 @@ def enter() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    interrupted = stop_promptly(lambda: print_answer(_verb(words), _interrupted(), as_json="--json" in words))
+    verb = _verb(words)
+    interrupted = stop_promptly(lambda: print_answer(verb, _interrupted(verb), as_json="--json" in words))
     code = main(words, interrupted=interrupted)
     for one in ENDING:
         signal.signal(one, signal.SIG_IGN)  # all is said: what is left is to leave
@@ -116,7 +117,7 @@ def _answer(words: list[str], interrupted: Callable[[], bool]) -> Answer:
         fault = Fault(place, "usage", "", " ".join(error.format_message().split()), f"See {place} --help.")
         return Answer(exit_code=UsageError.exit_code, faults=(fault,))
     except (KeyboardInterrupt, typer.Abort):
-        return _interrupted()
+        return _interrupted(verb)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -125,7 +126,7 @@ def _answer(words: list[str], interrupted: Callable[[], bool]) -> Answer:
         return Answer(exit_code=4, faults=(Fault("", "memory", "", "is not enough", "Lower population.size."),))
     except Exception as error:
         if interrupted():
-            return _interrupted()
+            return _interrupted(verb)
         if os.environ.get("OMNISIM_DEBUG") == "1":
             raise
         return Answer(exit_code=1, faults=(Fault(
@@ -138,9 +139,10 @@ def _verb(words: Sequence[str]) -> str:
     return next((word for word in words if word in verbs), "")
 
 
-def _interrupted() -> Answer:
-    return Answer(exit_code=130, faults=(Fault("", "run", "", "was interrupted", "Start it again: the same seed gives "
-                                               "the same result."),))
+def _interrupted(verb: str) -> Answer:
+    fix = "The same command goes on where it stopped." if verb == "sweep" else (
+        "Start it again: the same seed gives the same result.")
+    return Answer(exit_code=130, faults=(Fault("", verb or "run", "", "was interrupted", fix),))
 
 
 def _storage_fault(error: OSError) -> Fault:

@@ -322,7 +322,7 @@ def compare(scenario: Scenario | Mapping[str, Scenario],
     others = [kpi for kpi in (kpis or COMPARED) if kpi != goal]
     question = Question((goal, *others), goal, baseline if baseline is not None else names[0], reference)
     beliefs = {} if belief is None else {one.hash: belief for one in scenarios.values()}
-    effort = Effort(seed, replications, half_width, jobs or min(available_threads(), replications), processes)
+    effort = Effort(seed, replications, half_width, jobs or available_threads(), processes)
     return compare_arms(arms, question, effort, beliefs=beliefs, progress=progress)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -13,6 +14,7 @@ from omnisim.errors import Fault, UsageError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from omnisim.scenario.allocation import Limits
     from omnisim.scenario.model import Scenario
 
 @dataclass(frozen=True)
@@ -71,6 +73,20 @@ class Plan:
         period = int(np.searchsorted(np.asarray(self.first_days), max(day, 0), side="right")) - 1
         return self.budgets[channel][period]
 
+    def spread(self, first_days: Iterable[int]) -> Plan:
+        """The same plan told in these periods and its own."""
+        days = tuple(sorted({*self.first_days, *first_days}))
+        places = np.searchsorted(np.asarray(self.first_days), days, side="right") - 1
+        return replace(self, first_days=days, budgets={name: tuple(cents[place] for place in places)
+                                                       for name, cents in self.budgets.items()})
+
+    def with_budgets(self, other: Plan, channels: Iterable[str]) -> Plan:
+        """This plan, with the budgets of some channels as in another: today's, where that leaves them out."""
+        mine, theirs, names = self.spread(other.first_days), other.spread(self.first_days), set(channels)
+        return replace(mine, budgets={
+            **{name: cents for name, cents in mine.budgets.items() if name not in names},
+            **{name: cents for name, cents in theirs.budgets.items() if name in names}})
+
 
 @dataclass(frozen=True)
 class Observation:
@@ -86,6 +102,9 @@ class Observation:
     seen : int [day]  the tables end on the evening before; earlier than `day` where data come late
     luck : int  number to draw from, for policies that draw; another in each replication
     notes : list of str  what the policy says it looked at, for the table `decisions`
+    limits : Limits, or None  that the scenario declares, as far as the policy decides about what they limit
+    usual : channel -> int [cents/day]  budgets on the first reported day, before any review
+    start : date, or None  first reported day
     """
 
     day: int
@@ -97,6 +116,9 @@ class Observation:
     seen: int = 0
     luck: int = 0
     notes: list[str] = field(default_factory=list)
+    limits: Limits | None = None
+    usual: Mapping[str, int] = field(default_factory=dict)
+    start: datetime.date | None = None
 
     @property
     def daily(self) -> pd.DataFrame:
@@ -158,7 +180,8 @@ class Policy(Protocol):
     """Anything with a name and a review: the run calls it every `policy.every` days, from the first reported day.
 
     A policy that has a method ``prepare(belief, seed)`` is told, once a scenario and before the first run, what is
-    believed of the market: a Scenario that it may simulate, with other luck than the run's.
+    believed of the market: a Scenario that it may simulate, with other luck than the run's. One that has a true
+    ``needs_curves`` is told the response curves of that belief as well: ``prepare(belief, seed, curves)``.
     """
 
     name: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from omnisim.errors import Fault, UsageError
 from omnisim.ledger import Ledger
 from omnisim.plan import Observation, Plan, Policy, to_cents
 from omnisim.plan_file import check_plan
+from omnisim.scenario.allocation import Limits
 from omnisim.scenario.model import Scenario
 
 if TYPE_CHECKING:
@@ -41,7 +42,9 @@ class Desk:
     def __init__(self, scenario: Scenario, policy: Policy, read: Reader | None, luck: int) -> None:
         self.scenario, self.policy, self.read, self.luck = scenario, policy, read, luck
         self.rule = scenario.policy
+        self.every = scenario.horizon.days if self.rule.every == "never" else self.rule.every
         self.today = Plan.today(scenario)
+        self.usual: dict[str, int] = {}
         self.teams = {name: copy.deepcopy(policy) for name in self.today.budgets} if self.rule.rights == "own" else {}
         self.waiting: list[tuple[int, Plan]] = []
         self.past: list[tuple[int, Books]] = []
@@ -51,7 +54,7 @@ class Desk:
         start = self.scenario.horizon.start
         if self.rule.integrated is not None and (self.rule.integrated - start).days == day:
             self._pay(ledger, day, to_cents(self.rule.integration_cost))
-        if day % self.rule.every == 0:
+        if day % self.every == 0:
             newest = self.waiting[-1][1] if self.waiting else plan
             new, saw = self._decide(day, newest, ledger)
             self._pay(ledger, day, to_cents(self.rule.cost))
@@ -73,6 +76,7 @@ class Desk:
         if self.rule.data_delay:
             self.past.append((day, ledger.so_far(day)))
         budgets = {name: self._budget(plan, name, day) for name in self.today.budgets}
+        self.usual = self.usual or budgets
         when = self.rule.integrated
         is_whole = not self.teams or (when is not None and (when - self.scenario.horizon.start).days <= day)
         if is_whole:
@@ -89,8 +93,7 @@ class Desk:
             new = team.review(observation)
             if new is not None:
                 check_plan(new, self.scenario)
-                merged = observation.spend({name: self._budget(new, name, day)}) if merged is plan else replace(
-                    merged, budgets={**merged.budgets, name: (self._budget(new, name, day),)})
+                merged = merged.with_budgets(new, [name])
             said.append(f"{name}: {sight.words(observation, day)}")
         return (None if merged is plan else merged), "; ".join(said)
 
@@ -115,9 +118,10 @@ class Sight:
 
     def observation(self, day: int, plan: Plan) -> Observation:
         """What is handed to the policy."""
-        rule = self.desk.rule
-        return Observation(day, plan, self.table, self.budgets, rule.every, self.desk.scenario.horizon.days, self.seen,
-                           self.desk.luck, [])
+        desk, horizon = self.desk, self.desk.scenario.horizon
+        limits = desk.scenario.limits if self.is_whole else own_limits(desk.scenario.limits, self.budgets)
+        return Observation(day, plan, self.table, self.budgets, desk.every, horizon.days, self.seen, desk.luck, [],
+                           limits, {name: desk.usual[name] for name in self.budgets}, horizon.start)
 
     def table(self, name: str) -> pd.DataFrame:
         """A table, made once a review.
@@ -156,6 +160,12 @@ class Sight:
         return "; ".join([looked, *observation.notes])[:WORDS]
 
 
+def own_limits(limits: Limits, names: Iterable[str]) -> Limits:
+    """What of the limits a team that sees some channels alone can keep: what is said of each channel by itself."""
+    return Limits(period=limits.period, spend_all=limits.spend_all, step=limits.step, ramp=limits.ramp,
+                  channels={name: limits.channels[name] for name in names if name in limits.channels})
+
+
 def describe_change(old: Plan, new: Plan, scenario: Scenario, day: int) -> str:
     """What a new plan changes on a day, in words."""
     today = Plan.today(scenario)
@@ -169,4 +179,7 @@ def describe_change(old: Plan, new: Plan, scenario: Scenario, day: int) -> str:
         before, after = old.base_stock.get(sku, level), new.base_stock.get(sku, level)
         if before != after:
             found.append(f"{sku} base stock {before:,} → {after:,}")
+    if not found and any(old.budget_on(name, later) != new.budget_on(name, later) for later in new.first_days
+                         if later > day for name in today.budgets):
+        return "later budgets"
     return "; ".join(found)

@@ -47,6 +47,11 @@ CASES: dict[str, tuple[object, list[str]]] = {
         ["{here}:3:28: channels.douyin.bugdet — is no known key. Did you mean budget?"],
     ),
     "unknown section": ("chanels: {}", ["{here}:9:1: chanels — is no known key. Did you mean channels?"]),
+    "a cadence that is none": (
+        "policy: {every: weekly}",
+        ["{here}:9:17: policy.every = weekly — must be a whole number of days from 1 to 3,660, or never."],
+    ),
+    "reviews every no days": ("policy: {every: 0}", ["{here}:9:17: policy.every = 0 — must be a whole number of days"]),
     "later section": ("offers: []", ["{here}:9:1: offers — is not in this version of omnisim. Remove the section."]),
     "newer version": (
         "schema_version: 2",

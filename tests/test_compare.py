@@ -181,8 +181,8 @@ def test_only_one_learns_what_many_believe(brand: om.Scenario, monkeypatch: pyte
     from omnisim.study import belief
 
     asked = []
-    true = belief.with_curves
-    monkeypatch.setattr(belief, "with_curves", lambda one, **options: asked.append(one) or true(one, **options))
+    true = belief.believed_curves
+    monkeypatch.setattr(belief, "believed_curves", lambda one, **options: asked.append(one) or true(one, **options))
     believed = brand.with_({"name": "believed", "curves.douyin.scale": 1e-6})
     one = om.compare(brand, ["lp_once", "lp_rolling"], replications=1, belief=believed, jobs=1)
     assert [each.name for each in asked] == ["believed"]

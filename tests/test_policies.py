@@ -17,7 +17,6 @@ from omnisim.policies.programme import Once, Rolling
 from omnisim.policies.shares import Equal, LastClick, Returns
 from omnisim.policies.splitting import split
 from omnisim.policies.tiers import Ranking, Tiers
-from omnisim.study.belief import fit
 from omnisim.study.search import climb, moves
 from tests.building import channel, scenario
 
@@ -182,7 +181,7 @@ def test_planned_budgets_do_not_buy_what_does_not_pay() -> None:
 
 def test_curves_of_any_shape_are_planned_with_all_of_the_money() -> None:
     """An S-shaped curve too weak at half the budget gets all or nothing."""
-    shaped = belief(limits={"spend_all": True}).with_({
+    shaped = belief(limits={"spend_all": True, "period": 366}).with_({
         "curves.a.form": "hill", "curves.a.shape": 3.0, "curves.a.half": 30.0, "curves.a.scale": 400.0})
     found = cents(Once(shaped).review(observe({"a": {}, "b": {}}, budgets={"a": 1200, "b": 3000})))
     spend = np.linspace(0.0, 42.0, 42_001)
@@ -203,9 +202,12 @@ def test_rolling_moves_money_with_the_level() -> None:
     levels = policy.levels(observe(worse).recent(28))
     assert levels["a"] == 1.0
     assert levels["b"] == pytest.approx(0.5, rel=0.02)
-    later = cents(policy.review(observe(worse, budgets=first, day=7)))
+    later = policy.review(observe(worse, budgets=first, day=7))
     weight = np.array([54.0**2 / 12.0, (189.0 * levels["b"]) ** 2 / 30.0])
-    assert later["a"] == pytest.approx(4200 * weight[0] / weight.sum(), abs=2)
+    assert later is not None
+    assert later.budget_on("a", 0) == first["a"]  # what was spent stays
+    for day in (7, 30):
+        assert later.budget_on("a", day) == pytest.approx(4200 * weight[0] / weight.sum(), abs=2)
 
 
 def test_rolling_takes_little_for_luck() -> None:
@@ -217,47 +219,41 @@ def test_rolling_takes_little_for_luck() -> None:
     assert 0.6 < many.levels(observe({"a": {"clicks": 60.0}, "b": {}}).recent(28))["a"] < 0.63
 
 
-@pytest.mark.parametrize(("form", "shape", "half"), [
-    ("hill", 1.0, 300.0), ("hill", 2.0, 900.0), ("power", 0.5, 2000.0)])
-def test_a_curve_is_found_again(form: str, shape: float, half: float) -> None:
-    spend = np.array([0.0, 300.0, 600.0, 1200.0, 2400.0])
-    reply = 50.0 * (spend / half) ** shape if form == "power" else 50.0 * spend**shape / (half**shape + spend**shape)
-    found = fit(spend, reply)
-    assert found is not None
-    near = found.scale * (900.0 / found.half) ** found.shape if found.form == "power" else (
-        found.scale * 900.0**found.shape / (found.half**found.shape + 900.0**found.shape)
-        if found.form == "hill" else found.scale * -np.expm1(-900.0 / found.half))
-    true = 50.0 * (900.0 / half) ** shape if form == "power" else 50.0 * 900.0**shape / (half**shape + 900.0**shape)
-    assert near == pytest.approx(true, rel=0.03)
-    assert fit(spend, -reply) is None
-
-
 class Hill:
     """A trial with a known best: profit falls with the square of the distance to it."""
 
-    def __init__(self, best: dict[str, int]) -> None:
-        self.best, self.known = best, {}
+    def __init__(self, best: list[list[int]]) -> None:
+        self.best, self.known = np.array(best), {}
 
     def profit(self, budgets: Any) -> float:
-        key = tuple(sorted(budgets.items()))
-        self.known[key] = -sum((budgets[name] - self.best[name]) ** 2 for name in budgets)
-        return float(self.known[key])
+        self.known[budgets.tobytes()] = -((budgets - self.best) ** 2).sum()
+        return float(self.known[budgets.tobytes()])
 
 
 def test_a_search_comes_near_the_best() -> None:
-    trial: Any = Hill({"a": 700, "b": 200, "c": 100})
-    found = climb(trial, [{"a": 334, "b": 333, "c": 333}], tries=200, spend_all=True)
-    assert sum(found.values()) == 1000
-    assert max(abs(found[name] - trial.best[name]) for name in found) <= 60
-    free: Any = Hill({"a": 300, "b": 0, "c": 0})
-    assert sum(climb(free, [{"a": 334, "b": 333, "c": 333}], tries=300, spend_all=False).values()) < 450
+    trial: Any = Hill([[700], [200], [100]])
+    start = np.array([[334], [333], [333]])
+    found = climb(trial, [start], tries=200, spend_all=True)
+    assert found.sum() == 1000
+    assert np.abs(found - trial.best).max() <= 60
+    free: Any = Hill([[300], [0], [0]])
+    assert climb(free, [start], tries=300, spend_all=False).sum() < 450
+
+
+def test_a_search_keeps_the_pattern_over_the_days_and_the_limits() -> None:
+    trial: Any = Hill([[600, 0], [300, 300], [100, 700]])
+    start = np.array([[400, 0], [400, 400], [200, 600]])
+    found = climb(trial, [start], tries=300, spend_all=True, keeps=lambda budgets: budgets[1].min() >= 350)
+    assert (found.sum(axis=0) == 1000).all()
+    assert found[1].min() >= 350
+    assert trial.profit(found) > trial.profit(start)
+    assert all(np.frombuffer(key, np.int64).reshape(3, 2)[1].min() >= 350 for key in trial.known)
 
 
 def test_moves_keep_the_total() -> None:
-    all_moves = list(moves({"a": 10, "b": 0, "c": 5}, 8, 15, spend_all=True))
-    assert all(sum(move.values()) == 15 and min(move.values()) >= 0 for move in all_moves)
-    assert {"a": 2, "b": 8, "c": 5} in all_moves
-    assert {"a": 15, "b": 0, "c": 0} in all_moves
+    all_moves = list(moves(np.array([[10], [0], [5]]), 8, 15, spend_all=True))
+    assert all(move.sum() == 15 and move.min() >= 0 for move in all_moves)
+    assert {(2, 8, 5), (15, 0, 0)} <= {tuple(move[:, 0]) for move in all_moves}
 
 
 @pytest.mark.parametrize("name", sorted(POLICIES))

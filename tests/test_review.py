@@ -188,6 +188,47 @@ def test_luck_of_policies_differs_by_replication() -> None:
     assert lucks[0] != lucks[1]
 
 
+def test_never_is_one_review_on_the_first_day() -> None:
+    policy = Keeper()
+    live(scenario(policy={"every": "never"}), policy)
+    assert sorted(policy.seen) == [0]
+    assert policy.observations[0].every == 60
+    once = scenario(policy={"every": "never", "name": "60/30/10"}).with_({"name": "again"})
+    assert once.policy.every == "never"
+
+
+def test_what_a_team_plans_for_later_is_kept() -> None:
+    """Each team's plan over its periods, not the first day's figure alone."""
+    brand = small_brand(policy={"every": 45, "rights": "own"})
+
+    class Team:
+        name = "team"
+
+        def review(self, observation: Observation) -> Plan | None:
+            [own] = observation.budgets
+            later = 10 if own == "douyin" else 20
+            return Plan((0, later), {own: (100, 200)})
+
+    books = live(brand, Team())
+    assert budgets(books, brand, "douyin") == [100] * 10 + [200] * 35
+    assert budgets(books, brand, "taobao") == [100] * 20 + [200] * 25
+
+
+def test_limits_and_first_budgets_are_shown() -> None:
+    brand = small_brand(policy={"every": 15, "rights": "own"}, limits={"step": 0.5, "budget": 100.0})
+    for rights, budget in (("own", None), ("all", 100.0)):
+        policy = Keeper(change=(0, {"douyin": 99}))
+        live(brand.with_({"policy.rights": rights}), policy)
+        if rights == "own":
+            continue  # each team has a copy of its own
+        seen = policy.observations[-1]
+        assert seen.limits is not None
+        assert (seen.limits.step, seen.limits.budget) == (0.5, budget)
+        assert seen.usual["douyin"] == 3600
+        assert seen.budgets["douyin"] == 99
+        assert seen.start == brand.horizon.start
+
+
 def test_review_days() -> None:
     policy = Keeper()
     live(scenario(policy={"every": 30}), policy)

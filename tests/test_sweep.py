@@ -289,9 +289,9 @@ def test_a_thousand_shards_are_added_up_in_a_moment(tmp_path: Path) -> None:
     shards = [shutil.copy(shard, tmp_path / f"{k}.parquet") for k in range(1000)]
     many = Study(study.directory, study.plan, shards, [])
     mean = study.query("select avg(gmv) from runs").iloc[0, 0]
-    start = time.monotonic()
+    start = time.process_time()
     found = many.query("select count(*) as n, avg(gmv) as gmv from runs")
-    assert time.monotonic() - start <= 0.3 * 3  # this machine may be busy: benchmarks/sweep.md holds it to 0.3
+    assert time.process_time() - start <= 0.6  # of all threads; benchmarks/sweep.md holds the wall time to 0.3
     assert found["n"].item() == 100_000
     assert found["gmv"].item() == pytest.approx(mean)
 
@@ -303,3 +303,15 @@ def test_a_policy_in_a_sweep_reads_what_it_reads_in_a_run() -> None:
     assert study.quarantine.empty
     own = om.run(brand.with_({"channels.douyin.budget": 40.0})).kpis().set_index("kpi").loc["gmv", "value"]
     assert study.to_frame()["gmv"].tolist() == [own]
+
+
+def test_cadences_are_swept_beside_never(tmp_path: Path) -> None:
+    """Numbers beside a word: words in tables, and each point the run that it names."""
+    brand = small_brand().with_({"policy.name": "roi", "horizon.days": 21, "horizon.warm_up": 21})
+    study = om.sweep(brand, {"policy.every": [7, "never"]}, metrics=["gmv"], jobs=1)
+    assert study.to_frame()["policy.every"].tolist() == ["7", "never"]
+    assert study.means()["policy.every"].tolist() == [7, "never"]
+    for every, gmv in zip((7, "never"), study.to_frame()["gmv"], strict=True):
+        assert om.run(brand.with_({"policy.every": every})).kpis().set_index("kpi").loc["gmv", "value"] == gmv
+    with pytest.raises(UsageError, match="whole number of days"):
+        om.sweep(brand, {"policy.every": [7, "weekly"]}, jobs=1)

@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -29,6 +29,8 @@ SCRIPT = [sys.executable, str(Path(sweeping.__file__))]
 ROOT = Path(omnisim.__file__).parents[1]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
 POINTS = 120
+LONG = 180.0
+"""Seconds after which something hangs, however slow the machine."""
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +50,7 @@ def start(directory: Path, *words: object) -> subprocess.Popen[str]:
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
-    _, words = process.communicate(timeout=30)
+    _, words = process.communicate(timeout=LONG)
     return process.returncode, words
 
 
@@ -87,10 +89,20 @@ def alive(processes: set[int]) -> set[int]:
 
 
 def wait_until_gone(processes: set[int]) -> None:
-    deadline = time.monotonic() + 5
-    while left := alive(processes):
-        assert time.monotonic() < deadline, f"{left} outlive their parent"
-        time.sleep(0.02)
+    wait_until(lambda: not alive(processes), "some outlive their parent")
+
+
+def wait_until(done: Callable[[], object], what: str) -> None:
+    """Look again and again until something holds."""
+    deadline = time.monotonic() + LONG
+    while not done():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.01)
+
+
+def shards(directory: Path) -> list[Path]:
+    """Whole shards that lie there."""
+    return list((directory / SHARDS).glob("*.parquet"))
 
 
 @pytest.mark.parametrize("step", sweeping.STEPS)
@@ -105,16 +117,20 @@ def test_a_kill_at_any_step_of_a_commit(step: str, undisturbed: bytes, tmp_path:
 
 @pytest.mark.parametrize("target", ["driver", "group"])
 def test_kills_at_random_instants(target: str, undisturbed: bytes, tmp_path: Path) -> None:
+    """Some while it starts; the last ones when it has begun to keep runs."""
     luck = random.Random(target)
     directory = tmp_path / "study"
-    for _ in range(5):
+    for turn in range(5):
         process = start(directory, "--pause", 0.05, "--jobs", 2, "--group", 7)
-        time.sleep(luck.uniform(0.1, 0.5))
+        if turn > 2:
+            known = len(shards(directory))
+            wait_until(lambda known=known: len(shards(directory)) > known, "no shard is written")
+        time.sleep(luck.uniform(0.0, 0.3))
         workers = children(process.pid)
         (os.killpg if target == "group" else os.kill)(process.pid, signal.SIGKILL)
         finish(process)
         wait_until_gone(workers)
-    assert open_study(directory).n_done < POINTS
+    assert 0 < open_study(directory).n_done < POINTS
     check(sweeping.run(directory, 2, points=POINTS), undisturbed, tmp_path)
 
 
@@ -188,7 +204,7 @@ def test_a_disk_that_is_really_full(undisturbed: bytes, tmp_path: Path) -> None:
     commands = f"{mount}; head -c 700k /dev/zero > {place}/fill; {run}; echo $?; rm {place}/fill; {run}; echo $?; " \
                f"cp -r {place}/study {tmp_path}/study"
     done = subprocess.run(["unshare", "-rm", "sh", "-c", commands], check=False, capture_output=True, text=True,
-                          env=ENVIRONMENT, timeout=60)
+                          env=ENVIRONMENT, timeout=LONG)
     assert done.stdout.split() == ["5", "0"], done.stderr
     assert "Traceback" not in done.stderr
     check(open_study(tmp_path / "study"), undisturbed, tmp_path)
@@ -227,12 +243,11 @@ def test_a_read_only_directory(public: Path, tmp_path: Path) -> None:
 
 
 def test_two_sweeps_on_one_directory(undisturbed: bytes, tmp_path: Path) -> None:
-    first = start(tmp_path / "study", "--pause", 0.02)
-    deadline = time.monotonic() + 10
-    while not (tmp_path / "study" / LEDGER).exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    first = start(tmp_path / "study", "--pause", 0.01)
+    wait_until((tmp_path / "study" / LEDGER).exists, "no ledger is written")
+    os.kill(first.pid, signal.SIGSTOP)  # so that it is not done, however slowly the second starts
     code, words = finish(start(tmp_path / "study"))
+    os.kill(first.pid, signal.SIGCONT)
     assert code == 5
     assert "is busy" in words
     assert finish(first)[0] == 0
@@ -249,25 +264,27 @@ def test_an_interrupt_ends_within_a_second(number: signal.Signals, undisturbed: 
     code = (f"import sys; sys.path.insert(0, {str(sweeping.HERE)!r}); import sweeping; "
             "from omnisim import cli, sweeps; "
             "from omnisim.study import sweep; sweep.LONGEST_WAIT = 0.1; "
-            "sweeps._hire = lambda plan, left, jobs, cluster: sweeping.workers(2, 0.05); "
+            "sweeps._hire = lambda plan, left, jobs, cluster: sweeping.workers(2, 0.1); "
             f"sys.argv = ['omnisim', 'sweep', {str(tmp_path / 'sweep.yaml')!r}, '--out', {str(directory)!r}]; "
             "cli.enter()")
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                               env=ENVIRONMENT)
-    deadline = time.monotonic() + 20
-    while not list((directory / SHARDS).glob("*.parquet")):
-        assert time.monotonic() < deadline, process.communicate(timeout=1)
-        time.sleep(0.02)
-    workers = children(process.pid)
-    pressed = time.monotonic()
-    process.send_signal(number)
-    code_given, words = finish(process)
-    assert time.monotonic() - pressed < 1.0
-    assert code_given == 130
-    assert "was interrupted" in words
-    assert "Traceback" not in words
-    wait_until_gone(workers)
-    assert 0 < open_study(directory).n_done < POINTS
+    waits: list[float] = []
+    while not waits or (waits[-1] >= 1.0 and len(waits) < 4):  # a machine that is busy with others may need another try
+        known = len(shards(directory))
+        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   text=True, env=ENVIRONMENT)
+        wait_until(lambda known=known, process=process: len(shards(directory)) > known or process.poll() is not None,
+                   "no shard is written")
+        workers = children(process.pid)
+        pressed = time.monotonic()
+        process.send_signal(number)
+        code_given, words = finish(process)
+        waits.append(time.monotonic() - pressed)
+        assert code_given == 130, words
+        assert "was interrupted" in words
+        assert "Traceback" not in words
+        wait_until_gone(workers)
+        assert 0 < open_study(directory).n_done < POINTS
+    assert waits[-1] < 1.0, waits
     check(sweeping.run(directory, points=POINTS), undisturbed, tmp_path)
 
 

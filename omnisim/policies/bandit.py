@@ -45,7 +45,7 @@ class Bandit:
         names = list(observation.budgets)
         observation.note("return " + ", ".join(f"{name} {m:.2f} ± {e:.2f}"
                                                for name, m, e in zip(names, mean, error, strict=True)))
-        return share_out(observation, dict(zip(names, counts.tolist(), strict=True)))
+        return share_out(observation, dict(zip(names, counts.tolist(), strict=True)), self.name)
 
     def belief(self, observation: Observation) -> tuple[np.ndarray, np.ndarray]:
         """Mean return of each channel and its standard error, (channels,) each, from the weeks so far."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from omnisim.plan import Observation, Plan
-from omnisim.policies.splitting import split
+from omnisim.policies.splitting import bounds_of, split_within
 
 
 @dataclass
@@ -21,7 +21,8 @@ class Pause:
 
     Notes
     -----
-    The last channel that spends is never stopped, and nothing is tried again: without spend there is no ROI to see.
+    The last channel that spends is never stopped, and nothing is tried again: without spend there is no ROI to see. A
+    channel with a floor keeps it.
     """
 
     threshold: float | None = 1.0
@@ -33,18 +34,19 @@ class Pause:
     def review(self, observation: Observation) -> Plan | None:
         """Count the reviews below the threshold; stop those at the end of patience, the lowest ROI first."""
         recent = observation.recent(self.window or observation.every)
+        _, bounds = bounds_of(observation, self.name)
         budgets = dict(observation.budgets)
         stopped = []
         for name in sorted(budgets, key=lambda name: float(recent["roi"].fillna(0.0)[name])):
             roi, gmv = float(recent["roi"][name]), float(recent["gmv"][name])
             margin = float(recent["contribution"][name]) / gmv if gmv > 0.0 else 0.0
             least = self.threshold if self.threshold is not None else 1.0 / margin if margin > 0.0 else float("inf")
-            below = budgets[name] > 0 and roi < least  # null, without cost, is not below
+            below = budgets[name] > bounds[name][0] and roi < least  # null, without cost, is not below
             self.low[name] = self.low.get(name, 0) + 1 if below else 0
-            if self.low[name] >= self.patience and sum(cents > 0 for cents in budgets.values()) > 1:
-                freed, budgets[name] = budgets[name], 0
-                moved = split(freed, budgets)
-                budgets = {other: cents + moved[other] for other, cents in budgets.items()}
+            spending = [other for other, cents in budgets.items() if cents > bounds[other][0]]
+            if self.low[name] >= self.patience and len(spending) > 1:
+                others = {other: 0 if other == name else cents for other, cents in budgets.items()}
+                budgets = split_within(sum(budgets.values()), others, bounds)
                 stopped.append(name)
             observation.note(f"{name} roi {roi:.2f} of {least:.2f}")
         return observation.spend(budgets) if stopped else None

@@ -14,36 +14,48 @@ from omnisim.plan import Observation, Plan
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
+    from omnisim.optimise.budget_plan import BudgetPlan
+    from omnisim.optimise.curve_table import CurveTable
+    from omnisim.optimise.prepare import Request
+    from omnisim.scenario.allocation import Limits
     from omnisim.scenario.model import Scenario
 
 PATIENCE = 3600.0
 """Seconds that a plan may take: none takes one, and a limit that is met would make the plan depend on the machine."""
+GAP, ROUGH_GAP = 1e-4, 1e-2
+"""To stop at: of concave curves, and of S-shaped ones."""
+BEFORE = 90
+"""Days before the first review that levels are taken against."""
 LEAST_LEVEL, MOST_LEVEL = 0.2, 5.0
 """A channel is believed to have become worse or better by no more than this."""
 
 
 @dataclass
 class Once:
-    """The best steady budgets on curves of the first day's belief, within the scenario's limits; then goes on.
+    """The best budgets by channel and period on curves of the first day's belief, within the limits; then goes on.
 
     Curves are those that the belief declares (`curves`), else measured by simulating it, once, on luck of their own.
-    The total is today's; what would not bring back its cost stays unspent, unless `limits.spend_all`.
+    They carry over from period to period, and measured ones follow the calendar. The total is `limits.budget`, or
+    today's over all days; what would not bring back its cost stays unspent, unless `limits.spend_all`. Response after
+    the last day counts for nothing.
 
     Parameters
     ----------
-    belief : Scenario  with curves; by `prepare` unless given
+    belief : Scenario, curves : CurveTable  over the periods of its plan; by `prepare` unless given
     """
 
     belief: Scenario | None = None
+    curves: CurveTable | None = field(default=None, repr=False)
     name: str = "lp_once"
     needs_curves: ClassVar[bool] = True
-    """The belief that it is told must have curves: several policies then share what was measured."""
+    """It must be told curves with the belief: several policies then share what was measured."""
 
-    def prepare(self, belief: Scenario, seed: int) -> None:
+    def prepare(self, belief: Scenario, seed: int, curves: CurveTable | None = None) -> None:
         """Learn what is believed, with its curves."""
         if self.belief is None:
-            self.belief = belief
+            self.belief, self.curves = belief, curves
 
     def review(self, observation: Observation) -> Plan | None:
         """The plan, at the first review."""
@@ -51,79 +63,125 @@ class Once:
             return None
         return self.plan(observation, {})
 
-    def plan(self, observation: Observation, levels: Mapping[str, float]) -> Plan | None:
-        """The best steady budgets, each curve's scale times its level.
+    def plan(self, observation: Observation, levels: Mapping[str, float], worth: float = 0.0) -> Plan | None:
+        """The best budgets for the periods that begin from now on; None where the plan in force is as good.
+
+        Parameters
+        ----------
+        levels : channel -> float  what each curve's scale is times from now on
+        worth : float [share]  of what is expected in all: least gain over the plan in force that is worth a new one
 
         Raises
         ------
         UsageError  without a belief, or one without curves
         """
         from omnisim.optimise.allocation import Effort, allocate_table
-        from omnisim.optimise.declared import declared_curves
-        from omnisim.optimise.prepare import Objective, Request
 
-        if self.belief is None or not self.belief.curves:
-            raise UsageError(Fault("policy", self.name, "no curves", "needs curves of what is believed",
-                                   "Run it through om.run or om.compare, or give the scenario a section curves."))
-        held = {name: curve.model_copy(update={"carryover": 0.0, "scale": curve.scale * levels.get(name, 1.0)})
-                for name, curve in self.belief.curves.items() if name in observation.budgets}
-        days = np.ones(1)
-        table = declared_curves(self.belief.model_copy(update={"curves": held}), days)
-        limits = self.belief.limits.model_copy(update={"budget": None, "period_budgets": ()})
-        usual = np.array([[self.belief.channels[name].budget] for name in table.channels])
-        if not usual.sum():
+        table, request = self.task(observation, levels)
+        if not request.budget:
             return None
-        objective: Objective = "profit"
-        if limits.spend_all:  # nothing is charged, so all that brings anything is spent, whatever the curves' shape
-            limits, objective = limits.model_copy(update={"spend_all": False}), "response"
-            margin = table.worths["margin"][:, None]
-            table = replace(table, draws=(table.curves._replace(scale=table.curves.scale * margin),))
-        request = Request(float(usual.sum()), days, objective, limits=limits, today=usual)
+        gap = GAP if table.is_concave else ROUGH_GAP
         try:
-            found = allocate_table(table, request, Effort(gap=1e-4, time_limit=PATIENCE, cents=True))
+            found = allocate_table(table, request, Effort(gap=gap, time_limit=PATIENCE, cents=True))
         except InfeasibleError as error:
             observation.note(f"no plan within the limits: {error.faults[0]}")
             return None
-        budgets = {name: int(found.daily_cents[c, 0]) for c, name in enumerate(table.channels)}
-        observation.note(f"predicted {found.objective:,.0f} a day")
-        return None if budgets == {name: observation.budgets[name] for name in budgets} else observation.spend(budgets)
+        observation.note(f"predicted {found.objective:,.0f}")
+        days = request.days
+        starts = np.concatenate([[0], np.cumsum(days)[:-1]]).astype(int)
+        force = _in_force(observation, table.channels, starts)
+        if (found.daily_cents == force).all() or not _is_better(found, force / 100.0 * days, worth):
+            return None
+        first_days = tuple(int(day) for day in starts)
+        budgets = {name: tuple(int(cents) for cents in line)
+                   for name, line in zip(table.channels, found.daily_cents, strict=True)}
+        return observation.plan.with_budgets(Plan(first_days, budgets), table.channels)
+
+    def task(self, observation: Observation, levels: Mapping[str, float]) -> tuple[CurveTable, Request]:
+        """What is to be solved: what was spent until now stays, the curves' scale times their levels from now on."""
+        from omnisim.optimise.declared import declared_curves, open_periods, plan_days, today_spend
+        from omnisim.optimise.prepare import Objective, Request
+
+        belief = self.belief
+        if belief is None or (self.curves is None and not belief.curves):
+            raise UsageError(Fault("policy", self.name, "no curves", "needs curves of what is believed",
+                                   "Run it through om.run or om.compare, or give the scenario a section curves."))
+        days = plan_days(belief, None)
+        table = _of(declared_curves(belief, days) if self.curves is None else self.curves, observation.budgets)
+        limits = belief.limits if observation.limits is None else observation.limits
+        usual = today_spend(belief, table.channels, days)
+        budget = float(usual.sum()) if limits.budget is None else limits.budget * float(days.sum())
+        starts = np.concatenate([[0], np.cumsum(days)[:-1]])
+        past = starts < observation.day
+        spent = np.where(past, _in_force(observation, table.channels, starts) / 100.0 * days, 0.0)
+        level = np.array([[levels.get(name, 1.0)] for name in table.channels])
+        one = table.curves
+        one = one._replace(scale=one.scale * np.where(past, 1.0, level), floor=np.where(past, spent, one.floor),
+                           cap=np.where(past, spent, one.cap))
+        objective: Objective = "profit"
+        if limits.spend_all and not _needs_response(limits):
+            # nothing is charged, so all that brings anything is spent, whatever the curves' shape
+            limits, objective = limits.model_copy(update={"spend_all": False}), "response"
+            one = one._replace(scale=one.scale * table.worths["margin"][:, None])
+        known = {name: limit for name, limit in limits.channels.items() if name in table.channels}
+        return replace(table, draws=(one,)), Request(
+            budget, days, objective, limits=limits.model_copy(update={"budget": None, "channels": known}),
+            opens=open_periods(belief.model_copy(update={"limits": limits}), days), today=usual)
 
 
 @dataclass
 class Rolling(Once):
-    """The best steady budgets at each review, on the first day's curves re-levelled by what was observed since.
+    """The best budgets at each review, on the first day's curves re-levelled by what was observed since.
 
-    A curve's level is what an impression brings now against the 90 days before the first review: clicks per
-    impression times GMV per visit, or the former alone for a channel that sells nothing. Nothing is simulated.
+    A curve's level is the share of the people reached who click, now against the 90 days before the first review, less
+    what the calendar explains. Nothing is simulated. Sales are left out: they come from visits of all origins, follow
+    what other channels and the plan itself have done, and do not tell what the money of this channel brings. A channel
+    whose visitors buy less is therefore not seen.
 
     Parameters
     ----------
     window : int [day]  that is looked back on
-    change : float [share]  least change of a channel's budget, relative to today's total, that is worth a new plan
+    notice : float [relative]  least change of a level, since the last plan, that is worth planning for
+    change : float [share]  of what is expected in all: least gain that is worth a new plan
     """
 
     window: int = 28
-    change: float = 0.02
+    notice: float = 0.02
+    change: float = 0.001
     name: str = "lp_rolling"
     base: pd.DataFrame | None = field(default=None, repr=False)
+    planned: dict[str, float] = field(default_factory=dict, repr=False)
+    usual: NDArray[np.float64] = field(default_factory=lambda: np.ones(1), repr=False)
 
     def review(self, observation: Observation) -> Plan | None:
-        """A new plan where it differs enough from the one in force."""
+        """A new plan where it is expected to bring enough more than the one in force."""
         if self.base is None:
-            self.base = observation.recent(90)
+            self.base, self.usual = observation.recent(BEFORE), self._season(observation, BEFORE)
             return self.plan(observation, {})
-        levels = self.levels(observation.recent(self.window))
+        season = self._season(observation, self.window) / self.usual
+        levels = self.levels(observation.recent(self.window), dict(zip(observation.budgets, season, strict=True)))
         observation.note("level " + ", ".join(f"{name} {level:.2f}" for name, level in levels.items()))
-        new = self.plan(observation, levels)
-        assert self.belief is not None
-        least = self.change * 100.0 * sum(self.belief.channels[name].budget for name in observation.budgets)
-        if new is None or all(abs(new.budgets[name][0] - cents) <= least for name, cents in observation.budgets.items()
-                              if name in new.budgets):
+        if all(abs(level / self.planned.get(name, 1.0) - 1.0) < self.notice for name, level in levels.items()):
             return None
-        return new
+        self.planned = levels
+        return self.plan(observation, levels, self.change)
 
-    def levels(self, now: pd.DataFrame) -> dict[str, float]:
+    def _season(self, observation: Observation, days: int) -> NDArray[np.float64]:
+        """Mean weight of each channel by the calendar over the last days that were seen (channels,)."""
+        from omnisim.season import Season
+
+        assert self.belief is not None
+        season = Season(self.belief, list(observation.budgets))
+        weights = [season.weight(day) for day in range(observation.seen - days, observation.seen)]
+        return np.asarray(np.mean(weights, axis=0))
+
+    def levels(self, now: pd.DataFrame, season: Mapping[str, float] | None = None) -> dict[str, float]:
         """How much better or worse than at first each channel works: the ratio, drawn to 1 as far as it may be luck.
+
+        Parameters
+        ----------
+        now : DataFrame  sums by channel, as `Observation.recent`
+        season : channel -> float  what clicks are expected to be times those at first by the calendar; 1 unless given
 
         Notes
         -----
@@ -135,12 +193,46 @@ class Rolling(Once):
         for name in now.index:
             then, here = self.base.loc[name], now.loc[name]
             log, variance = 0.0, 0.0
-            for part, whole, weight in (("clicks", "impressions", "clicks"), ("gmv", "visits", "orders")):
-                if min(then[part], here[part], then[whole], here[whole], then[weight], here[weight]) <= 0:
-                    continue
-                log += math.log(here[part] / here[whole]) - math.log(then[part] / then[whole])
-                variance += 1.0 / here[weight] + 1.0 / then[weight]
+            if min(then["clicks"], here["clicks"], then["impressions"], here["impressions"]) > 0:
+                log = math.log(here["clicks"] / here["impressions"]) - math.log(then["clicks"] / then["impressions"])
+                log -= math.log(max((season or {}).get(str(name), 1.0), 1e-9))
+                variance = 1.0 / here["clicks"] + 1.0 / then["clicks"]
             shrunk = log * max(0.0, 1.0 - variance / log**2) if log else 0.0
             found[str(name)] = min(MOST_LEVEL, max(LEAST_LEVEL, math.exp(shrunk)))
         return found
 
+
+def _is_better(found: BudgetPlan, force: NDArray[np.float64], worth: float) -> bool:
+    """Whether a plan is expected to bring enough more than the one in force, which may not keep the limits."""
+    from omnisim.optimise.allocation import broken_limits
+
+    problem, value = found.solution.problem, found.solution.value
+    gross = float((problem.worth * found.solution.replies(found.spend)).sum())
+    return bool(broken_limits(problem, force)) or value(found.spend) - value(force) > worth * gross
+
+
+def _in_force(observation: Observation, channels: tuple[str, ...], starts: NDArray[np.floating]) -> NDArray[np.int64]:
+    """Budgets of the plan in force in each period (n, periods) [cents/day]."""
+    plan, usual = observation.plan, observation.usual or observation.budgets
+    return np.array([[usual[name] if (cents := plan.budget_on(name, int(day))) is None else cents for day in starts]
+                     for name in channels])
+
+
+def _of(table: CurveTable, names: Mapping[str, object]) -> CurveTable:
+    """The curves of some channels."""
+    kept = [c for c, name in enumerate(table.channels) if name in names]
+    if len(kept) == len(table.channels):
+        return table
+    one = table.curves
+    mine = type(one)(one.form[kept], *(part[kept] for part in one[1:]))
+    return replace(
+        table, channels=tuple(table.channels[c] for c in kept), draws=(mine,),
+        worths={name: values[kept] for name, values in table.worths.items()},
+        places=tuple(table.places[c] for c in kept),
+        doubling=None if table.doubling is None else table.doubling[kept])
+
+
+def _needs_response(limits: Limits) -> bool:
+    """Whether a limit speaks of response, whose unit must then not be changed."""
+    return any(one is not None for one in (limits.roi, limits.cac, limits.cash, limits.stock)) or any(
+        one.roi is not None or one.cac is not None for one in limits.channels.values())

@@ -17,7 +17,7 @@ class Equal:
 
     def review(self, observation: Observation) -> Plan | None:
         """The budget in equal parts."""
-        return share_out(observation, dict.fromkeys(observation.budgets, 1.0))
+        return share_out(observation, dict.fromkeys(observation.budgets, 1.0), self.name)
 
 
 @dataclass
@@ -37,8 +37,9 @@ class Returns:
     def review(self, observation: Observation) -> Plan | None:
         """The budget by ROI."""
         roi = observation.recent(self.window)["roi"]
-        observation.note("roi " + ", ".join(f"{name} {value:.2f}" for name, value in roi.items()))
-        return share_out(observation, {name: float(roi[name]) for name in observation.budgets})
+        observation.note("roi " + ", ".join(f"{name} {value:.2f}" if value == value else f"{name} –"
+                                            for name, value in roi.items()))
+        return share_out(observation, {name: float(roi[name]) for name in observation.budgets}, self.name)
 
 
 @dataclass
@@ -55,4 +56,4 @@ class LastClick:
             return None
         gmv = journeys["gmv"].groupby(journeys["path"].str.split(" > ").str[-1]).sum()
         observation.note("last touch " + ", ".join(f"{name} {gmv.get(name, 0.0):,.0f}" for name in observation.budgets))
-        return share_out(observation, {name: float(gmv.get(name, 0.0)) for name in observation.budgets})
+        return share_out(observation, {name: float(gmv.get(name, 0.0)) for name in observation.budgets}, self.name)

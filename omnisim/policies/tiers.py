@@ -34,7 +34,7 @@ class Tiers:
         gmv = observation.recent(90)["gmv"]
         order = sorted(observation.budgets, key=lambda name: -gmv[name])
         observation.note("by gmv: " + ", ".join(order))
-        return share_out(observation, tier_weights(order))
+        return share_out(observation, tier_weights(order), self.name)
 
 
 @dataclass
@@ -58,7 +58,7 @@ class Ranking:
         scores = self.scores(observation)
         order = sorted(scores, key=lambda name: -scores[name])
         observation.note("score " + ", ".join(f"{name} {scores[name]:.2f}" for name in order))
-        return share_out(observation, tier_weights(order))
+        return share_out(observation, tier_weights(order), self.name)
 
     def scores(self, observation: Observation) -> dict[str, float]:
         """Σ weight · (figure − lowest) / (highest − lowest) of each channel; what is not known counts as lowest."""

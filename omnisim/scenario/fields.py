@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 SHARE = "share"
 FIRST_DATE = datetime.date(1970, 1, 1)
 LAST_DATE = datetime.date(2200, 12, 31)
+LONGEST_CADENCE = 3660
 
 _ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
@@ -46,6 +47,14 @@ def whole_cents(amount: float) -> float:
     return cents
 
 
+def read_cadence(value: object) -> object:
+    """Days between two reviews, or the word never."""
+    if value != "never" and not (type(value) is int and 1 <= value <= LONGEST_CADENCE):
+        raise refuse(f"must be a whole number of days from 1 to {LONGEST_CADENCE:,}, or never",
+                     "Write 7 for a review a week.")
+    return value
+
+
 def version_number(value: object) -> object:
     """A version as the number it must be: true and 1.0 are not 1."""
     if type(value) is not int:
@@ -73,6 +82,7 @@ Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]*$
 Money = Annotated[float, AfterValidator(whole_cents)]
 Date = Annotated[datetime.date, BeforeValidator(read_date)]
 Version = Annotated[Literal[1], BeforeValidator(version_number)]
+Cadence = Annotated[Annotated[int, Field(ge=1, le=LONGEST_CADENCE)] | Literal["never"], BeforeValidator(read_cadence)]
 Share = Annotated[float, Field(ge=0, le=1, json_schema_extra={"unit": SHARE})]
 Factor = Annotated[float, Field(ge=0, le=100, json_schema_extra={"unit": "x"})]
 """A multiplier: 1 changes nothing."""

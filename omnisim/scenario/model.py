@@ -28,7 +28,7 @@ from omnisim.scenario.customers import (
     Trust,
     Weekday,
 )
-from omnisim.scenario.fields import Date, Money, Name, Section, Text, Version, quantity, share
+from omnisim.scenario.fields import Cadence, Date, Money, Name, Section, Text, Version, quantity, share
 from omnisim.scenario.market import Calendar, Campaign, Channel, Flow, Kind, LiveWindow, Population, Role, Segment
 from omnisim.scenario.supply import Assortment, Node, Pickup, Route, Shortage, StockRule, Supplier, Supply
 
@@ -86,8 +86,8 @@ class PolicyChoice(Section):
     name: Literal["inertia", "equal", "roi", "last_click", "60/30/10", "ranking", "pause", "bandit", "lp_once",
                   "lp_rolling", "reference"] = "inertia"
     """Named policy."""
-    every: int = quantity(7, unit="day", ge=1, le=3660)
-    """Days between two reviews; as many as are reported for a single one, on the first day."""
+    every: Cadence = Field(default=7, json_schema_extra={"unit": "day"})
+    """Days between two reviews, the first of them on the first reported day; never for that one alone."""
     delay: int = quantity(0, unit="day", ge=0, le=366)
     """Days from a decision until it takes hold."""
     cost: Money = quantity(0.0, unit="currency/review", ge=0, le=1e9)

@@ -19,7 +19,7 @@ from omnisim.measure.observed import reader
 from omnisim.measure.profit import STATEMENT
 from omnisim.plan import Plan, Policy
 from omnisim.scenario.model import Scenario
-from omnisim.simulation import finish, warm_up
+from omnisim.simulation import World, finish, warm_up
 
 
 class Maker(Protocol):
@@ -66,20 +66,29 @@ class Outcome(NamedTuple):
 Told = Callable[[], None]
 
 
-def run_replication(arms: Sequence[Arm], kpis: Sequence[str], seed: int, replication: int) -> list[Outcome]:
-    """All arms with one luck. Arms of the same scenario live on from one warm-up."""
+def run_replication(arms: Sequence[Arm], kpis: Sequence[str], seed: int, replication: int,
+                    threads: int = 1) -> list[Outcome]:
+    """All arms with one luck. Arms of the same scenario live on from one warm-up.
+
+    Parameters
+    ----------
+    threads : int  arms side by side; changes no result
+    """
     found: dict[int, Outcome] = {}
     groups: dict[str, list[int]] = {}
     for k, arm in enumerate(arms):
         groups.setdefault(warm_up_key(arm.scenario), []).append(k)
     for members in groups.values():
-        world = warm_up(arms[members[0]].scenario, seed, replication, threads=1, orders="none")
-        for k in members:
-            arm = arms[k]
-            own = world.clone() if k != members[-1] else world
+        world = warm_up(arms[members[0]].scenario, seed, replication, threads=threads, orders="none")
+
+        def live(arm: Arm, world: World = world) -> Outcome:
+            own = world.clone()
             own.scenario = arm.scenario
             books = finish(own, arm.plan, arm.fresh(), threads=1, read=reader(arm.scenario))
-            found[k] = observe(arm.scenario, books, kpis)
+            return observe(arm.scenario, books, kpis)
+
+        with ThreadPoolExecutor(threads) as pool:
+            found |= zip(members, pool.map(live, [arms[k] for k in members]), strict=True)
     return [found[k] for k in range(len(arms))]
 
 
@@ -115,9 +124,9 @@ def workers(jobs: int, *, processes: bool) -> Iterator[Executor]:
 
 
 def run_replications(arms: Sequence[Arm], kpis: Sequence[str], seed: int, replications: Sequence[int], pool: Executor,
-                     told: Told | None = None) -> list[list[Outcome]]:
-    """Outcomes by replication and arm; the order of work changes nothing."""
-    jobs = [pool.submit(run_replication, arms, kpis, seed, replication) for replication in replications]
+                     told: Told | None = None, threads: int = 1) -> list[list[Outcome]]:
+    """Outcomes by replication and arm; the order of work, and the threads of each replication, change nothing."""
+    jobs = [pool.submit(run_replication, arms, kpis, seed, replication, threads) for replication in replications]
     try:
         found = []
         for job in jobs:

@@ -103,7 +103,7 @@ def read_axes(base: Scenario, settings: Mapping[str, Any],
         except ScenarioError as error:
             faults += error.faults
     if faults:
-        raise ScenarioError(*faults)
+        raise ScenarioError(*dict.fromkeys(faults))
     return fixed, axes
 
 
@@ -123,10 +123,10 @@ def _listed(check: _Check, given: Sequence[object]) -> Axis:
             if len(faults) >= SHOWN:
                 break
     if faults:
-        raise ScenarioError(*faults)
+        raise ScenarioError(*dict.fromkeys(faults))
     kinds = {"text" if isinstance(one, str) else "switch" if isinstance(one, bool) else "number"
              for one in found.values() if one is not None}
-    if len(kinds) > 1:
+    if "switch" in kinds and len(kinds) > 1:
         raise ScenarioError(check.fault(" and ".join(sorted(kinds)), "must be of one kind", "Sweep them apart."))
     return Axis(check.path, "listed", tuple(found.values()))
 
@@ -177,11 +177,13 @@ class _Check:
             except (ValidationError, ScenarioError):
                 pass  # told below, in the words of the scenario
         try:
-            self.base.with_({self.path: value})
+            held = _find(self.base.with_({self.path: value}), self.path.split("."))
         except ScenarioError as error:
             own = [fault for fault in error.faults if fault.where == "changes"] or list(error.faults)
             raise ScenarioError(*(Fault(self.where, fault.what, fault.got, fault.rule, fault.fix)
                                   for fault in own)) from None
+        if held == value and isinstance(held, str):  # a word where most values are numbers, as never
+            return held
         raise ScenarioError(self.fault(repr(value), "cannot be varied", "Name a single value of the scenario."))
 
     def takes(self, value: object) -> bool:
@@ -201,14 +203,20 @@ class _Check:
 
 def _is_there(base: Scenario, path: str) -> bool:
     """Whether a scenario has something to change at a path; the last name may be a new one."""
-    node: Any = base.to_dict()
     *above, last = path.split(".")
-    for part in above:
+    node = _find(base, above)
+    return isinstance(node, dict) or (isinstance(node, list) and last.isascii() and last.isdigit()
+                                      and int(last) < len(node))
+
+
+def _find(base: Scenario, parts: Sequence[str]) -> Any:
+    """What a scenario holds at a path; None where it holds nothing."""
+    node: Any = base.to_dict()
+    for part in parts:
         if isinstance(node, list) and part.isascii() and part.isdigit() and int(part) < len(node):
             node = node[int(part)]
         elif isinstance(node, dict) and part in node:
             node = node[part]
         else:
-            return False
-    return isinstance(node, dict) or (isinstance(node, list) and last.isascii() and last.isdigit()
-                                      and int(last) < len(node))
+            return None
+    return node

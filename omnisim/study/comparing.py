@@ -5,14 +5,19 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from omnisim.errors import Fault, UsageError
+from omnisim.scenario.advice import did_you_mean
 from omnisim.scenario.model import PolicyChoice, Scenario
 from omnisim.study.arms import Arm, Outcome, run_replications, workers
 from omnisim.study.comparison import Comparison
 from omnisim.study.paired import replications_needed
+
+if TYPE_CHECKING:
+    from omnisim.optimise.curve_table import CurveTable
 
 Progress = Callable[[int, int], None]
 PILOT = 10
@@ -29,7 +34,7 @@ class Effort:
     ----------
     seed, replications : int  with a half-width, the most replications
     half_width : float, or None  of the differences of the goal that is wanted, relative to the baseline's mean
-    jobs : int  replications side by side; changes no result
+    jobs : int  replications, or arms of one, side by side; changes no result
     processes : bool  in processes of their own; policies must then be importable
     """
 
@@ -83,8 +88,9 @@ def compare_arms(arms: Sequence[Arm], question: Question, effort: Effort, *,
 
     pilot = min(PILOT, effort.replications) if effort.half_width is not None else effort.replications
     warnings = []
-    with workers(effort.jobs, processes=effort.processes) as pool:
-        outcomes = run_replications(ready, question.kpis, effort.seed, range(pilot), pool, told)
+    with workers(min(effort.jobs, most), processes=effort.processes) as pool:
+        outcomes = run_replications(ready, question.kpis, effort.seed, range(pilot), pool, told,
+                                    max(1, effort.jobs // pilot))
         if effort.half_width is not None and len(arms) > 1:
             goal = _goal(outcomes, question.goal)
             wanted = effort.half_width * abs(float(goal[base].mean()))
@@ -106,12 +112,12 @@ def _goal(outcomes: Sequence[Sequence[Outcome]], goal: str) -> np.ndarray:
 def prepare(arms: Sequence[Arm], beliefs: Mapping[str, Scenario], seed: int, threads: int) -> list[Arm]:
     """The arms with policies that know what they may know: each learns once, and runs get copies.
 
-    A policy with ``knows_truth`` is told the scenario itself, all others the belief. What one has learnt about a belief
-    serves all that share it, as the belief with its curves is passed on.
+    A policy with ``knows_truth`` is told the scenario itself, all others the belief, over the scenario's days and
+    within its limits. Curves measured of a belief serve all policies that share it.
     """
-    from omnisim.study.belief import with_curves
+    from omnisim.study.belief import believed_curves
 
-    learnt: dict[str, Scenario] = {}
+    learnt: dict[str, CurveTable] = {}
     ready = []
     for arm in arms:
         policy = arm.fresh()
@@ -120,13 +126,15 @@ def prepare(arms: Sequence[Arm], beliefs: Mapping[str, Scenario], seed: int, thr
             continue
         truth = arm.scenario
         belief = truth if getattr(policy, "knows_truth", False) else beliefs.get(truth.hash, truth)
+        belief = belief.model_copy(update={"horizon": truth.horizon, "limits": truth.limits})
+        curves = []
         if getattr(policy, "needs_curves", False):
             key = belief.model_copy(update={"policy": PolicyChoice()}).hash  # who decides changes no curve
             if key not in learnt:
-                learnt[key] = with_curves(belief, seed=seed + BELIEF_SEED, threads=threads)
-            belief = learnt[key]
+                learnt[key] = believed_curves(belief, seed=seed + BELIEF_SEED, threads=threads)
+            curves.append(learnt[key])
         policy = copy.deepcopy(policy)
-        policy.prepare(belief, seed + BELIEF_SEED)  # type: ignore[attr-defined]  # it has one
+        policy.prepare(belief, seed + BELIEF_SEED, *curves)  # type: ignore[attr-defined]  # it has one
         ready.append(replace(arm, policy=policy))
     return ready
 
@@ -151,7 +159,7 @@ def check(arms: Sequence[Arm], question: Question, effort: Effort) -> None:
         if value is not None and value not in names:
             faults.append(Fault("compare", what, repr(value), "is none of those compared",
                                 f"Choose from {', '.join(names)}."))
-    faults += [Fault("compare", "kpis", repr(kpi), "is no figure of a result", f"Choose from {', '.join(known)}.")
+    faults += [Fault("compare", "kpis", repr(kpi), "is no figure of a result", did_you_mean(kpi, known))
                for kpi in question.kpis if kpi not in known]
     if effort.half_width is not None and not 0.0 < effort.half_width < 1.0:
         faults.append(Fault("compare", "half_width", repr(effort.half_width), "must be above 0 and below 1",

@@ -303,9 +303,16 @@ def run_frame(plan: SweepPlan, keys: Sequence[str], rows: Sequence[Row]) -> pd.D
         "key": pd.Series(list(keys), dtype="str"), "point": np.array(points, np.int64),
         "replication": np.array([row.replication for row in rows], np.int32)}
     for axis, column in zip(plan.axes, plan.columns, strict=True):
-        columns[axis.path] = pd.Series([column[point] for point in points], dtype=column_type(axis))
+        columns[axis.path] = axis_column(axis, [column[point] for point in points])
     figures = np.array([row.figures for row in rows], float).reshape(len(rows), len(plan.metrics))
     return pd.DataFrame(columns | {name: figures[:, k] for k, name in enumerate(plan.metrics)})
+
+
+def axis_column(axis: Axis, values: Sequence[Value]) -> pd.Series[Any]:
+    """Values of an axis as a column of tables; numbers beside words (7, 30, never) are words."""
+    kind = column_type(axis)
+    return pd.Series([None if value is None else str(value) for value in values] if kind == "str" else list(values),
+                     dtype=kind)
 
 
 def column_type(axis: Axis) -> str:

@@ -102,7 +102,8 @@ class Study:
         grouped = self._all().groupby("point", sort=True)
         frame = grouped[list(self.plan.metrics)].mean().reset_index()
         for place, (path, column) in enumerate(zip(self.plan.paths, self.plan.columns, strict=True)):
-            frame.insert(1 + place, path, pd.Series([column[point] for point in frame["point"]]))
+            frame.insert(1 + place, path, pd.Series([column[point] for point in frame["point"]], dtype=object)
+                         .infer_objects())
         frame.insert(1 + len(self.plan.paths), "runs", grouped.size().to_numpy())
         return frame
 

@@ -122,6 +122,8 @@ class StudyPlots:
         texts = axes.clabel(lines, fmt=_short, fontsize=8, colors=INK)
         for text in texts or ():
             text.set_fontfamily(font_names())
+            inside = axes.transAxes.inverted().transform(axes.transData.transform(text.get_position()))
+            text.set_visible(bool((np.abs(inside - 0.5) < 0.46).all()))  # none that the edge would cut through
         axes.plot(columns[a][there], columns[b][there], "o", color="white", markeredgecolor=INK, markersize=4,
                   markeredgewidth=0.8, clip_on=False, linestyle="none")
         axes.plot(ends[0][best[1]], ends[1][best[0]], "*", color=COLOURS[1], markeredgecolor=INK, markersize=15,
