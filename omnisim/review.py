@@ -169,4 +169,7 @@ def describe_change(old: Plan, new: Plan, scenario: Scenario, day: int) -> str:
         before, after = old.base_stock.get(sku, level), new.base_stock.get(sku, level)
         if before != after:
             found.append(f"{sku} base stock {before:,} → {after:,}")
+    if new.orders != old.orders:
+        coming = [one for one in new.orders if one.day >= day and one.units]
+        found.append(f"{len(coming)} orders of {sum(one.units for one in coming):,} units")
     return "; ".join(found)

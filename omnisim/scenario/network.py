@@ -61,6 +61,15 @@ def feeding(scenario: Scenario, place: str, sku: str) -> Route | None:
     return next(iter(bought or passed_on), None)
 
 
+def transfers(scenario: Scenario) -> list[Route]:
+    """The routes between nodes by which none is fed: stock goes on them from where it lies idle to where it is short.
+    """
+    supply = scenario.supply
+    fed = [feeding(scenario, name, sku) for name, node in supply.nodes.items() for sku in node.stock]
+    return [route for route in supply.routes
+            if route.source in supply.nodes and not any(one is route for one in fed)]
+
+
 def reaches(scenario: Scenario, place: str, sku: str) -> bool:
     """Whether an article comes to a node from its supplier, over other nodes or straight."""
     seen: set[str] = set()

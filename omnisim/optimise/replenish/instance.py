@@ -15,6 +15,8 @@ from omnisim.optimise.replenish.lots import Floats, Ints, Lots
 
 FAR = 1 << 40
 """More units than there ever are."""
+OWN = " (own orders)"
+"""Behind the name of a node that feeds others, for what it sells itself."""
 SUMS = ("total_budget", "service")
 """Kinds of limits that hold for the sum over all periods."""
 MUST = 1e7
@@ -64,6 +66,7 @@ class Instance:
     shelf_life : (cells,) int [period]  in which received units must be sold; 0 for any
     feeder : (cells,) int  cell that feeds this one; −1 for a supplier
     limits : tuple of Shared
+    days : float [day]  of a period
     """
 
     skus: np.ndarray
@@ -87,6 +90,7 @@ class Instance:
     feeder: Ints
     limits: tuple[Shared, ...] = ()
     currency: str = field(default="currency")
+    days: float = 7.0
 
     @property
     def periods(self) -> int:

@@ -124,7 +124,7 @@ def _assemble(keys: list[tuple[str, str]], values: dict[str, Floats], feeder: In
     return Instance(np.array([sku for sku, _ in keys], object), np.array([node for _, node in keys], object), units,
                     receipt, whole["on_hand"], whole["moq"], whole["batch"], whole["lead_time"], whole["safety"],
                     holding, lost, values["leftover"], cost, values["order_cost"], safety_cost, values["volume"], most,
-                    whole["shelf_life"], feeder, tuple(shared), currency)
+                    whole["shelf_life"], feeder, tuple(shared), currency, days)
 
 
 def read_table(table: pd.DataFrame | str | Path, name: str) -> pd.DataFrame:
