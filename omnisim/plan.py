@@ -133,6 +133,11 @@ class Observation:
         return self.read("stock")
 
     @property
+    def stock_history(self) -> pd.DataFrame:
+        """Day × node × sku from the first day of the warm-up: the columns of the tables `stock` and `moves`."""
+        return self.read("stock_history")
+
+    @property
     def history(self) -> pd.DataFrame:
         """Day × channel from 90 days before the first reported one: what `recent` sums."""
         return self.read("history")

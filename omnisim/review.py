@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 Reader = Callable[[Books, str], "pd.DataFrame"]
 """Makes one table of the books so far."""
-BY_DAY = ("daily", "history", "channels", "stock")
+STOCKS = ("stock", "stock_history")
+"""Tables of places and articles, which belong to no channel."""
+BY_DAY = ("daily", "history", "channels", *STOCKS)
 """Tables that can be cut off at any day."""
 SUMMED = ("journeys", "flows", "cohorts")
 """Tables that only grow: seen as they were at the last review that lies back far enough."""
@@ -147,7 +149,7 @@ class Sight:
             if self.seen < 0:
                 self.books = replace(self.books, warm_up=self.books.warm_up + self.seen, days=0)
         frame = read(self.books, name)
-        return frame if self.is_whole or name == "stock" else frame[frame["channel"].isin(list(self.budgets))]
+        return frame if self.is_whole or name in STOCKS else frame[frame["channel"].isin(list(self.budgets))]
 
     def words(self, observation: Observation, day: int) -> str:
         """Which tables were read, up to when, and what the policy says of them."""

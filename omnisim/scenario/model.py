@@ -84,7 +84,7 @@ class PolicyChoice(Section):
     """Who decides while the days pass, how often, on what data."""
 
     name: Literal["inertia", "equal", "roi", "last_click", "60/30/10", "ranking", "pause", "bandit", "lp_once",
-                  "lp_rolling", "reference"] = "inertia"
+                  "lp_rolling", "stock_rolling", "reference"] = "inertia"
     """Named policy."""
     every: int = quantity(7, unit="day", ge=1, le=3660)
     """Days between two reviews; as many as are reported for a single one, on the first day."""

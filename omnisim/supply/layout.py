@@ -263,9 +263,22 @@ def longest_cover(lanes: Lanes, makers: Makers) -> int:
 
 
 def _calendar(scenario: Scenario, channels: list[str], ahead: int) -> Floats:
-    """What the calendar, weekdays apart, multiplies demand at each place by: the mean over the channels it lists."""
+    horizon = scenario.horizon
+    return demand_calendar(scenario, channels, horizon.warm_up + horizon.days + ahead if ahead else 0)
+
+
+def demand_calendar(scenario: Scenario, channels: list[str], days: int) -> Floats:
+    """What the calendar, weekdays apart, multiplies demand at each place by: the mean over the channels it lists.
+
+    Parameters
+    ----------
+    days : int [day]  from the first of the warm-up on
+
+    Returns
+    -------
+    float (N, days)
+    """
     supply, horizon = scenario.supply, scenario.horizon
-    days = horizon.warm_up + horizon.days + ahead if ahead else 0
     season = Season(scenario, channels)
     weekday = scenario.calendar.weekday
     factors = np.ones((len(supply.places), days))
@@ -274,7 +287,8 @@ def _calendar(scenario: Scenario, channels: list[str], ahead: int) -> Floats:
         usual = weekday[(horizon.start + datetime.timedelta(days=t - horizon.warm_up)).weekday()]
         weight = season.weight(t - horizon.warm_up) / (usual or 1.0)
         for n, place in enumerate(supply.places):
-            listed = [k for k, name in enumerate(channels) if name in (supply.nodes[place].channels or sellers)]
+            node = supply.nodes.get(place)
+            listed = [k for k, name in enumerate(channels) if name in ((node.channels if node else ()) or sellers)]
             factors[n, t] = weight[listed].mean() if usual and listed else 1.0
     return factors
 

@@ -13,12 +13,13 @@ import numpy as np
 from omnisim.errors import Fault, StorageError, UsageError
 from omnisim.optimise.replenish.instance import FAR, SUMS, Instance, Shared
 from omnisim.optimise.replenish.lots import Floats, Ints
+from omnisim.scenario.network import CAPITAL
 
 if TYPE_CHECKING:
     import pandas as pd
 
 YEAR = 365.0
-HOLDING = 0.25
+HOLDING = CAPITAL
 """Yearly holding cost as a share of the cost of goods, where none is given."""
 SAFETY = 0.1
 """Cost of a unit and period below safety stock, as a share of a lost sale, where none is given."""
