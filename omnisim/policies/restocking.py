@@ -56,6 +56,7 @@ class RollingStock:
         ------
         UsageError  without a belief
         """
+        from omnisim.optimise.solver import SolverError
         from omnisim.study.restocking import has_enough_past
 
         if self.shop is None and self.belief is not None:
@@ -71,8 +72,12 @@ class RollingStock:
         ahead = self.shop.days + start - seen
         demand = self.shop.expect(standing, ahead, self.budget_drivers(observation, standing, ahead))
         until = min(start + observation.every, observation.days)
-        orders = self.shop.orders(standing, demand, seen, start, until, rounds=self.rounds)
         if start >= observation.days:
+            return None
+        try:
+            orders = self.shop.orders(standing, demand, seen, start, until, rounds=self.rounds)
+        except SolverError:
+            observation.note("no plan was found: the orders given before stand")
             return None
         observation.note(f"expects {demand.mean[:, :, :7].sum():,.0f} units in a week, "
                          f"{standing.on_hand.sum():,} on hand, {standing.coming.sum():,} on their way")
@@ -83,8 +88,8 @@ class RollingStock:
 
         Notes
         -----
-        A curve gives what a spend brings; its share of what the brand sold, at the mean of past budgets, is the share by
-        which demand follows the curve (`supply.forecast.budget_driver`).
+        A curve gives what a spend brings; its share of what the brand sold, at the mean of past budgets, is the share
+        that follows the curve (`supply.forecast.budget_driver`).
         """
         assert self.belief is not None
         assert self.shop is not None

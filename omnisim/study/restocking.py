@@ -1,4 +1,4 @@
-"""Orders for the days to come from what a brand knows today: its own tables, the calendar, and budgets that it plans."""
+"""Orders for the days to come from what a brand knows today: its own tables, the calendar, budgets that it plans."""
 
 from __future__ import annotations
 
@@ -89,9 +89,11 @@ class Shop:
         scenario = self.scenario
         places, skus = scenario.supply.places, list(scenario.products)
         items = scenario_items(scenario, 1.0)
+        items = items.assign(lost=np.minimum(items["lost"] if "lost" in items else items["price"] - items["cost"],
+                                             self._express(items)))
         items, named = part_sellers(items, items[["sku", "node"]])
         lead = items["lead_time"].to_numpy() + self._usual_delay(items)
-        own = items["node"].str.endswith(OWN).to_numpy()
+        own = items["node"].astype(str).str.endswith(OWN).to_numpy()
         items = items.assign(lead_time=np.where(own, 0, np.maximum(lead, 1)), on_hand=0)
         days = int(items["lead_time"].max()) * (2 if (items["lead_time"] > 0).any() else 1) + self.ahead
         blank = pd.DataFrame({"sku": named["sku"], "node": named["node"], "period": days - 1, "demand": 0})
@@ -116,6 +118,18 @@ class Shop:
             late = sum(day * share for day, share in enumerate(maker.delays)) if maker and not source else 0.0
             found.append(int(np.ceil(late - 1e-9)))
         return np.array(found, np.int64)
+
+    def _express(self, items: pd.DataFrame) -> Floats:
+        """What a unit costs to have by express, where a node calls for it before it runs out; else infinite."""
+        from omnisim.scenario.network import supplier_of
+
+        supply = self.scenario.supply
+        found = np.full(len(items), np.inf)
+        for b, (sku, place) in enumerate(zip(items["sku"], items["node"], strict=True)):
+            node, maker = supply.nodes.get(place), supply.suppliers.get(supplier_of(self.scenario, sku) or "")
+            if node is not None and node.expedite_below > 0.0 and maker is not None:
+                found[b] = maker.expedite_cost
+        return found
 
     def _capacities(self, instance: Instance, days: int) -> list[Shared]:
         """What each supplier takes orders for on a day, counted on the day of arrival."""
@@ -189,7 +203,7 @@ class Shop:
     @staticmethod
     def looked_back(standing: Standing) -> int:
         """Days of the past that a forecast rests on."""
-        return min(MOST_DAYS, standing.demand.shape[2])
+        return min(MOST_DAYS, int(standing.demand.shape[2]))
 
     @cached_property
     def _calendar(self) -> Floats:
@@ -216,7 +230,8 @@ class Shop:
         receipt[own] = 0
         mean, spread = demand.mean[place, article, gap:gap + days], demand.spread[place, article, gap:gap + days]
         planned = replace(instance, demand=self._to_cover(instance, mean, spread, on_hand[place, article]),
-                          receipt=receipt, on_hand=np.where(own, 0, np.maximum(on_hand[place, article], 0)))
+                          receipt=receipt, on_hand=np.where(own, 0, np.maximum(on_hand[place, article], 0)),
+                          max_order=self._before_it_expires(instance, mean))
         lots, rows = to_lots(planned)
         found = relax(lots, rows, gap=CLOSE, start=first_prices(planned, lots))
         order, _ = find_plan(planned, rows, found, Effort(rounds, lambda: 0.0), CLOSE)
@@ -230,15 +245,15 @@ class Shop:
         return made
 
     def _to_cover(self, instance: Instance, mean: Floats, spread: Floats, on_hand: Ints) -> Ints:
-        """Demand to plan for, (cells, days): as expected, and from the first day that an order can reach on so much more
-        as makes up for the error of the forecast.
+        """Demand to plan for, (cells, days): as expected, and from the first day that an order can reach on so much
+        more as makes up for the error of the forecast.
 
         Notes
         -----
         What is to be covered up to day t is μ(t) + z σ(t), cumulated, and orders of a cycle of c days fall short with
-        the chance 1 − Φ(z) = h c / (h c + u), h the holding cost a day and u that of a lost sale (newsvendor; Bookbinder
-        & Tan 1988 plan with such quantiles). c is the larger of the economic order quantity and the smallest order, in
-        days of demand.
+        the chance 1 − Φ(z) = h c / (h c + u), h the holding cost a day and u that of a lost sale (newsvendor;
+        Bookbinder & Tan 1988 plan with such quantiles). c is the larger of the economic order quantity and the smallest
+        order, in days of demand.
         """
         usual = np.maximum(mean.mean(axis=1), 1e-9)
         lot = np.sqrt(2.0 * instance.order_cost * usual / np.maximum(instance.holding, 1e-9))
@@ -253,6 +268,20 @@ class Shop:
         demand = np.diff(whole, axis=1)
         demand[instance.feeders] = 0
         return demand
+
+    def _before_it_expires(self, instance: Instance, mean: Floats) -> Ints:
+        """(cells,) most that a node which feeds others orders at once: what all of them sell within the shelf life.
+
+        The planner counts shelf life where goods are sold; those that wait to be sent age as well.
+        """
+        most = instance.max_order.copy()
+        for w in instance.feeders.tolist():
+            life = self.scenario.products[str(instance.skus[w])].shelf_life
+            if life:
+                fed = np.flatnonzero(instance.feeder == w)
+                sold = float(mean[fed, :max(1, life - int(instance.lead_time[fed].max()))].sum())
+                most[w] = max(int(instance.moq[w]), int(sold))
+        return most
 
     @staticmethod
     def _reach(instance: Instance) -> Ints:

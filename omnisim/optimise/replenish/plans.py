@@ -67,8 +67,8 @@ def find_plan(instance: Instance, rows: Rows, found: Relaxation, effort: Effort,
     links = make_links(lots, np.array([number[name] for name in instance.skus]),
                        np.array([place[name] for name in instance.nodes]), instance.feeder, instance.lead_time, guide,
                        100.0 * float(instance.lost.max(initial=1.0)))
+    scratch = make_scratch(lots)  # while feeders send nothing yet: no plan leaves more stock with them
     state = begin(instance, lots, links, open_state(lots, dual, effort.seed), found)
-    scratch = make_scratch(lots)
     most = effort.rounds * len(links.sells) if effort.rounds is not None else None
     cells = len(instance.skus)
     warm = WARM * max(found.bound, 1e-9) / cells * max(1.0, FEW / cells)
