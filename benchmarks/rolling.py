@@ -207,9 +207,9 @@ def write(kept: dict[str, Any]) -> None:
         "(`Result.stock_costs`), the same for all; goods and delivery are no part of it.", "",
         f"The rivals are tuned on seeds {TUNING[0]} to {TUNING[-1]}, campaigns included (`--tune`): (s, S) by article "
         f"and warehouse over a whole grid, then s times {rule['point']:g} and S − s times {rule['lot']:g} in the "
-        f"simulation; the base stock knows the calendar as the plan does, with service {base['service']:g} and an order "
-        f"every {base['central']:g} and {base['taobao']:g} days. The plan (policy `stock_rolling`) has no tuned figure; it "
-        "takes over from the tuned (s, S), with its stock.", "",
+        f"simulation; the base stock knows the calendar as the plan does, with service {base['service']:g} and an "
+        f"order every {base['central']:g} and {base['taobao']:g} days. The plan (policy `stock_rolling`) has no tuned "
+        "figure; it takes over from the tuned (s, S), with its stock.", "",
         "| rule | cost | holding | orders | lost | filled | units left | seconds of processor time |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |"]
     for label, found in values.items():
