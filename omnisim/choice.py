@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 from omnisim.errors import Fault, UsageError
 
 if TYPE_CHECKING:
-    from omnisim.plan import Plan, Policy
+    from omnisim.plan import Order, Plan, Policy
     from omnisim.scenario.model import Scenario
     from omnisim.study.arms import Arm
 
@@ -69,8 +69,15 @@ def merge(plans: list[Plan]) -> Plan:
     days = tuple(sorted({day for plan in plans for day in plan.first_days}))
     budgets: dict[str, tuple[int, ...]] = {}
     levels: dict[str, int] = {}
+    orders: dict[tuple[str, str], tuple[Order, ...]] = {}
     faults = []
     for plan in plans:
+        given: dict[tuple[str, str], list[Order]] = {}
+        for one in plan.orders:
+            given.setdefault((one.sku, one.node), []).append(one)
+        for (sku, node), rows in given.items():
+            if orders.setdefault((sku, node), tuple(rows)) != tuple(rows):
+                faults.append(f"orders of {sku} for {node}")
         for channel, cents in plan.spread(days).budgets.items():
             if budgets.setdefault(channel, cents) != cents:
                 faults.append(f"budgets.{channel}")
@@ -80,7 +87,7 @@ def merge(plans: list[Plan]) -> Plan:
     if faults:
         raise UsageError(*(Fault("plan", what, "two figures", "the plans given must agree",
                                  "Take it out of one of them.") for what in faults))
-    return Plan(days, budgets, levels)
+    return Plan(days, budgets, levels, tuple(one for rows in orders.values() for one in rows))
 
 
 def make_arms(scenarios: Mapping[str, Scenario], policies: Policies) -> list[Arm]:

@@ -17,24 +17,48 @@ if TYPE_CHECKING:
     from omnisim.scenario.allocation import Limits
     from omnisim.scenario.model import Scenario
 
+
+@dataclass(frozen=True)
+class Order:
+    """One order on its date.
+
+    Parameters
+    ----------
+    day : int [day]  in whose evening it is given, counted from the first reported day
+    sku, node : str  article, and where it is to come
+    units : int [unit]  0 orders nothing
+    source : str  supplier or node that it comes from; empty for the one that feeds the node
+    """
+
+    day: int
+    sku: str
+    node: str
+    units: int
+    source: str = ""
+
+
 @dataclass(frozen=True)
 class Plan:
-    """What is spent and stocked: budgets by channel and period, base stock by article.
+    """What is spent and stocked: budgets by channel and period, base stock by article, orders on their dates.
 
     Parameters
     ----------
     first_days : tuple of int [day]  first day of each period, counted from the first reported day; starts with 0
     budgets : channel -> tuple of int [cents/day]  one figure a period; a channel left out keeps today's budget
     base_stock : sku -> int [unit]  order-up-to level; an article left out keeps today's level
+    orders : tuple of Order  they stand in for the rule of each article at each node that they name, for good: what
+        they do not order is not ordered there, express apart. Rows of days that are over count for nothing
 
     Raises
     ------
-    UsageError  for periods that do not ascend from 0, a budget or level below 0, or a budget per period missing
+    UsageError  for periods that do not ascend from 0, a budget, level or order below 0, a budget per period missing,
+        or two orders of the same article for the same node from the same source on one day
     """
 
     first_days: tuple[int, ...] = (0,)
     budgets: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     base_stock: Mapping[str, int] = field(default_factory=dict)
+    orders: tuple[Order, ...] = ()
 
     def __post_init__(self) -> None:
         faults = list(_malformed(self))
@@ -53,6 +77,7 @@ class Plan:
         for sku, level in self.base_stock.items():
             if level < 0:
                 faults.append(Fault("plan", f"base_stock.{sku}", str(level), "must be ≥ 0", "Set 0 to order nothing."))
+        faults += _bad_orders(self)
         if faults:
             raise UsageError(*faults)
 
@@ -131,6 +156,11 @@ class Observation:
         return self.read("stock")
 
     @property
+    def stock_history(self) -> pd.DataFrame:
+        """Day × node × sku from the first day of the warm-up: the columns of the tables `stock` and `moves`."""
+        return self.read("stock_history")
+
+    @property
     def history(self) -> pd.DataFrame:
         """Day × channel from 90 days before the first reported one: what `recent` sums."""
         return self.read("history")
@@ -169,7 +199,16 @@ class Observation:
         """
         kept = {name: (self.plan.budget_on(name, self.day) or 0,) for name in self.plan.budgets}
         changed = {name: (cents,) for name, cents in budgets.items()}
-        return Plan(budgets={**kept, **changed}, base_stock=self.plan.base_stock)
+        return replace(self.plan, first_days=(0,), budgets={**kept, **changed})
+
+    def order(self, orders: Iterable[Order]) -> Plan:
+        """The plan in force with these orders in the place of its own.
+
+        Parameters
+        ----------
+        orders : Order  on `day` or later
+        """
+        return replace(self.plan, orders=tuple(orders))
 
     def note(self, words: str) -> None:
         """Say what was looked at: it stands in the table `decisions`."""
@@ -214,6 +253,38 @@ def _malformed(plan: Plan) -> Iterator[Fault]:
             elif what == "base_stock" and not _is_whole(figure, MOST_UNITS):
                 yield Fault("plan", f"{what}.{name}", repr(figure), f"must be a whole number up to {MOST_UNITS:,}",
                             "Round it.")
+
+
+    orders: object = plan.orders
+    if not (isinstance(orders, tuple) and all(isinstance(one, Order) for one in orders)):
+        yield Fault("plan", "orders", type(plan.orders).__name__, "must be a tuple of Order",
+                    "Write (Order(day, sku, node, units), …).")
+        return
+    for row, one in enumerate(plan.orders, 1):
+        for name, figure, most in (("day", one.day, MOST_UNITS), ("units", one.units, MOST_UNITS)):
+            if not _is_whole(figure, most):
+                yield Fault("plan", f"orders, row {row}, {name}", repr(figure),
+                            f"must be a whole number up to {most:,}", "Round it.")
+        words: tuple[tuple[str, object], ...] = (("sku", one.sku), ("node", one.node), ("source", one.source))
+        for name, word in words:
+            if not isinstance(word, str):
+                yield Fault("plan", f"orders, row {row}, {name}", repr(word), "must be a name", "Write it as text.")
+
+
+def _bad_orders(plan: Plan) -> Iterator[Fault]:
+    """Orders that cannot be meant, whatever the scenario."""
+    seen: dict[tuple[int, str, str, str], int] = {}
+    for row, one in enumerate(plan.orders, 1):
+        for name, figure in (("day", one.day), ("units", one.units)):
+            if figure < 0:
+                yield Fault("plan", f"orders, row {row}, {name}", str(figure), "must be ≥ 0", "Correct it.")
+        key = (one.day, one.sku, one.node, one.source)
+        if (first := seen.setdefault(key, row)) != row:
+            yield Fault("plan", f"orders, row {row}", f"{one.sku} for {one.node}, day {one.day}",
+                        f"stands in row {first}, too", "Keep one row.")
+        if one.sku in plan.base_stock:
+            yield Fault("plan", f"orders, row {row}, sku", one.sku, "has a base stock in this plan, too",
+                        "Keep one of them.")
 
 
 def _are_whole(values: object, most: int) -> bool:

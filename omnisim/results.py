@@ -130,6 +130,13 @@ class Result:
         return kpis(self.scenario, self.books)
 
     @property
+    def stock_costs(self) -> pd.DataFrame:
+        """What stock cost, by node and article [currency]: holding, orders, moving, express, lost, expired, total."""
+        from omnisim.measure.stock_cost import stock_costs
+
+        return stock_costs(self.scenario, self.books[0])
+
+    @property
     def plot(self) -> ResultPlots:
         """Plots of the tables: funnel, daily, states, flows, cohorts; each gives matplotlib axes."""
         return ResultPlots(self)

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 Reader = Callable[[Books, str], "pd.DataFrame"]
 """Makes one table of the books so far."""
-BY_DAY = ("daily", "history", "channels", "stock")
+STOCKS = ("stock", "stock_history")
+"""Tables of places and articles, which belong to no channel."""
+BY_DAY = ("daily", "history", "channels", *STOCKS)
 """Tables that can be cut off at any day."""
 SUMMED = ("journeys", "flows", "cohorts")
 """Tables that only grow: seen as they were at the last review that lies back far enough."""
@@ -151,7 +153,7 @@ class Sight:
             if self.seen < 0:
                 self.books = replace(self.books, warm_up=self.books.warm_up + self.seen, days=0)
         frame = read(self.books, name)
-        return frame if self.is_whole or name == "stock" else frame[frame["channel"].isin(list(self.budgets))]
+        return frame if self.is_whole or name in STOCKS else frame[frame["channel"].isin(list(self.budgets))]
 
     def words(self, observation: Observation, day: int) -> str:
         """Which tables were read, up to when, and what the policy says of them."""
@@ -179,6 +181,9 @@ def describe_change(old: Plan, new: Plan, scenario: Scenario, day: int) -> str:
         before, after = old.base_stock.get(sku, level), new.base_stock.get(sku, level)
         if before != after:
             found.append(f"{sku} base stock {before:,} → {after:,}")
+    if new.orders != old.orders:
+        coming = [one for one in new.orders if one.day >= day and one.units]
+        found.append(f"{len(coming)} orders of {sum(one.units for one in coming):,} units")
     if not found and any(old.budget_on(name, later) != new.budget_on(name, later) for later in new.first_days
                          if later > day for name in today.budgets):
         return "later budgets"

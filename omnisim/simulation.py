@@ -9,7 +9,7 @@ Each day, SimPy's clock calls in this order:
 4. 20:00 settlement: who waited is served first, then scarce stock is given out in the order (minute, keyed hash,
    consumer); what is short is lost, waits, or tries another channel or article once
 5. 21:00 parcels arrive, some come back; membership, seats, links passed on, advocates
-6. 22:00 replenishment: transfers, supplies from node to node, orders to suppliers, express
+6. 22:00 replenishment by plan and rules: transfers, supplies from node to node, orders to suppliers, express
 7. 24:00 the books are closed for the day
 
 Where stock is unlimited nobody waits for anybody: each part of the population lives, settles and receives its parcels
@@ -103,7 +103,7 @@ class Run:
         self.desk = None if policy is None else Desk(self.scenario, policy, read, world.luck)
         self.names = world.ledger.names
         self.channels = [self.scenario.channels[name] for name in self.names]
-        self.skus = list(self.scenario.products)
+        self.followed: Plan | None = None
         self.season = Season(self.scenario, self.names)
         self.budget = np.zeros(len(self.names), np.int64)
         self.bought: Bought
@@ -140,10 +140,9 @@ class Run:
         for n, name in enumerate(self.names):
             planned = self.plan.budget_on(name, day) if day >= 0 else None
             self.budget[n] = planned if planned is not None else to_cents(self.channels[n].budget)
-        if day >= 0:
-            for n, sku in enumerate(self.skus):
-                if sku in self.plan.base_stock:
-                    self.world.backend.buyer.level[0, n] = self.plan.base_stock[sku]
+        if day >= 0 and self.plan is not self.followed:
+            self.world.backend.follow(self.plan, day)
+            self.followed = self.plan
 
     def live(self, day: int) -> None:
         """Step 3."""

@@ -230,7 +230,7 @@ KPI_ZH = {
     "win_back_orders": "唤醒订单数", "referred_order_share": "裂变订单占比", "k_factor": "裂变系数K",
     "retention": "客户留存率", "dormant_share": "沉睡客户占比", "interest_share": "种草人群占比",
     "private_members": "私域人数", "private_share": "私域占客户比例", "return_rate": "退货率",
-    "fill_rate": "订货满足率", "stock_turns": "库存周转次数", "ltv_12m": "12个月客户价值",
+    "fill_rate": "订货满足率", "stock_turns": "库存周转次数", "stock_cost": "库存总成本", "ltv_12m": "12个月客户价值",
     "seed_rate": "种草率(访问/曝光)",
     "convert_rate": "转化率(订单/访问)", "retain_rate": "沉淀率(入群/订单)", "path_rate": "全链路转化率(入群/曝光)",
 }

@@ -35,6 +35,7 @@ LAYERS = (  # a room may import from the rows below its own, and from itself
     {"exchange"},  # what market and supply hand to each other
     {"market", "supply"},
     {"ledger", "plan_file"},
+    {"plan_orders"},  # a plan's orders on their dates, as a table
     {"response", "books"},
     {"plan"},
     {"season"},  # what the calendar makes of a day

@@ -26,6 +26,7 @@ from omnisim.optimise.replenish.instance import Instance, to_lots
 from omnisim.optimise.replenish.lots import make_scratch, price_lots
 from omnisim.optimise.replenish.planning import Wish, plan_stock
 from omnisim.optimise.replenish.tables import read_instance
+from omnisim.plan_file import load_plan
 
 FAR = 1e15
 
@@ -358,7 +359,12 @@ def test_a_plan_is_saved_and_can_be_run(tmp_path: Path) -> None:
     written = pd.read_csv(tmp_path / "stock" / "stock.csv")
     assert list(written.columns) == ["sku", "node", "period", "order", "transfer", "on_hand", "lost"]
     pd.testing.assert_frame_equal(written, plan.table, check_dtype=False)
-    assert plan.plan.base_stock["tea"] > 0
+    rows = plan.table.assign(units=plan.table["order"] + plan.table["transfer"])
+    rows = rows[rows["units"] > 0]
+    assert [(one.sku, one.node, one.day, one.units) for one in plan.plan.orders if one.units] == [
+        (sku, node, max(0, 7 * period - 1), units)  # there is no lead time: given on the evening before
+        for sku, node, period, units in rows[["sku", "node", "period", "units"]].itertuples(index=False)]
+    assert load_plan(tmp_path / "stock" / "stock.yaml") == plan.plan
     assert plan.plot().get_title(loc="left")
     small_plan = plan_stock(small(1), Wish(rounds=5))
     assert len(small_plan.plot.room().lines) == 2

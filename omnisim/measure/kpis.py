@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omnisim.books import MEASURE, MEASURES, STOCK
-from omnisim.measure import intervals
+from omnisim.measure import intervals, stock_cost
 from omnisim.measure.cohorts import cohorts, private_repeat_rate, repeat_rate, value_12_months
 from omnisim.measure.intervals import Interval
 from omnisim.measure.loyalty import lifetime_value
@@ -107,6 +107,7 @@ OF_STATE = {
     "ltv_12m": ("currency/customer", "contribution_margin × gmv a customer over the first 12 months (all cohorts)"),
     "clv_36m": ("currency/customer", "contribution_margin × aov × (1 + repeat orders of the BG/NBD in 36 months, "
                 "discounted by 10 % a year)"),
+    "stock_cost": ("currency", "capital and storage of stock + orders + moving + express + lost margin + thrown away"),
     "stock_turns": ("1/year", "cost of units filled a year / mean stock on hand at cost"),
 }
 """Figures made otherwise: unit and formula."""
@@ -180,6 +181,7 @@ def _makers(scenario: Scenario, books: Books, margin: float, aov: float) -> dict
         **{name: partial(make, books, scale) for name, make in OF_STAGES.items()},
         "ltv_12m": lambda: intervals.without(margin * value_12_months(cohorts(scenario, books))),
         "clv_36m": lambda: intervals.without(lifetime_value(margin * aov, scenario.brand.repurchase)),
+        "stock_cost": lambda: intervals.without(stock_cost.total(scenario, books)),
         "stock_turns": lambda: intervals.without(_stock_turns(scenario, books)),
     }
 

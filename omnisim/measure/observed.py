@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from omnisim.books import MEASURE
+from omnisim.books import MEASURE, MOVES
 from omnisim.measure.profit import CENTS, SPENT, STATEMENT
-from omnisim.measure.tables import TABLES
-from omnisim.measure.windows import baseline_window, dates, shown_channels
+from omnisim.measure.tables import TABLES, moves, stock
+from omnisim.measure.windows import Window, baseline_window, dates, shown_channels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,9 +49,20 @@ def history(scenario: Scenario, books: Books) -> pd.DataFrame:
     })
 
 
+def stock_history(scenario: Scenario, books: Books) -> pd.DataFrame:
+    """Day × node × sku from the first day of the warm-up to the last day in the books: the columns of `stock` and
+    `moves`."""
+    window = Window("all", 0, books.warm_up + books.days)
+    found = stock(scenario, books, window)
+    more = moves(scenario, books, window)
+    return found.assign(**{name: more[name] for name in MOVES})
+
+
 def reader(scenario: Scenario) -> Reader:
     """Makes the tables that a policy asks for out of the books so far."""
+    makers = TABLES | {"history": history, "stock_history": stock_history}
+
     def read(books: Books, table: str) -> pd.DataFrame:
-        return history(scenario, books) if table == "history" else TABLES[table](scenario, books)
+        return makers[table](scenario, books)
 
     return read

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omnisim import storage
-from omnisim.plan_file import save_plan
+from omnisim.plan_file import plan_files, save_plan
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +27,7 @@ def save_proven(found: BudgetPlan | StockPlan, directory: str | Path, kind: str,
     """
     path = Path(directory)
     texts = {f"{name}.csv": frame.to_csv(index=False, lineterminator="\n") for name, frame in tables.items()}
-    files = [f"{stem}.yaml", *texts]
+    files = [*plan_files(found.plan, f"{stem}.yaml"), *texts]
     storage.claim_directory(path, kind)
     storage.open_manifest(path, kind, files)
     save_plan(found.plan, path / f"{stem}.yaml")

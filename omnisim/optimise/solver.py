@@ -186,7 +186,11 @@ class GrowingProgramme:
         highs = self._highs
         highs.setOptionValue("time_limit", highs.getRunTime() + max(0.0, min(1e7, deadline - time.monotonic())))
         highs.run()
-        status, kinds = highs.getModelStatus(), highspy.HighsModelStatus
+        kinds = highspy.HighsModelStatus
+        if highs.getModelStatus() == kinds.kUnknown:  # lost its way from the last basis: once more from none
+            highs.clearSolver()
+            highs.run()
+        status = highs.getModelStatus()
         if status == kinds.kInfeasible:
             return Answer("infeasible", np.zeros(0), np.zeros(0), math.inf, math.inf)
         if status == kinds.kTimeLimit:

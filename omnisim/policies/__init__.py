@@ -10,6 +10,7 @@ pause       stops a channel whose return stays below a threshold, and moves its 
 bandit      Thompson sampling: each portion of the budget goes where a draw of the return is highest
 lp_once     the best plan on curves of the first day's belief
 lp_rolling  the same, re-levelled by what is observed since
+stock_rolling   no budgets: stock planned again at each review, in the place of the nodes' rules
 reference   the best plan that was found by simulating the true scenario: a reference, not a bound
 """
 
@@ -33,7 +34,7 @@ POLICIES = {
     "60/30/10": "omnisim.policies.tiers:Tiers", "ranking": "omnisim.policies.tiers:Ranking",
     "pause": "omnisim.policies.pause:Pause", "bandit": "omnisim.policies.bandit:Bandit",
     "lp_once": "omnisim.policies.programme:Once", "lp_rolling": "omnisim.policies.programme:Rolling",
-    "reference": "omnisim.policies.reference:Reference",
+    "reference": "omnisim.policies.reference:Reference", "stock_rolling": "omnisim.policies.restocking:RollingStock",
 }
 """Name -> module:Class of the policy; a run gets a fresh one."""
 

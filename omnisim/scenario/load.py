@@ -73,8 +73,8 @@ def check_file(path: str | Path) -> tuple[list[Fault], list[Fault]]:
     return [], relocate(ScenarioError(*found), root) if found else []
 
 
-def read_bytes(path: Path, shown: str, *, where: str = "", follow: bool = True) -> bytes:
-    """The bytes of a regular file, at most one more than the cap; folders, devices and pipes are refused.
+def read_bytes(path: Path, shown: str, *, where: str = "", follow: bool = True, most: int = MAX_BYTES) -> bytes:
+    """The bytes of a regular file, at most one more than `most`; folders, devices and pipes are refused.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def read_bytes(path: Path, shown: str, *, where: str = "", follow: bool = True) 
             raise ScenarioError(Fault(where, "file", shown, "must be a regular file, not a folder or device",
                                       "Name the YAML file."))
         raw = b""
-        while len(raw) <= MAX_BYTES and (part := os.read(handle, MAX_BYTES + 1 - len(raw))):
+        while len(raw) <= most and (part := os.read(handle, most + 1 - len(raw))):
             raw += part
         return raw
     except OSError as error:

@@ -84,7 +84,7 @@ class PolicyChoice(Section):
     """Who decides while the days pass, how often, on what data."""
 
     name: Literal["inertia", "equal", "roi", "last_click", "60/30/10", "ranking", "pause", "bandit", "lp_once",
-                  "lp_rolling", "reference"] = "inertia"
+                  "lp_rolling", "stock_rolling", "reference"] = "inertia"
     """Named policy."""
     every: Cadence = Field(default=7, json_schema_extra={"unit": "day"})
     """Days between two reviews, the first of them on the first reported day; never for that one alone."""

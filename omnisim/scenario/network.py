@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from omnisim.scenario.model import Scenario
     from omnisim.scenario.supply import Route, Supplier
 
+CAPITAL = 0.25
+"""Yearly cost of the money tied up in goods, and of their ageing, as a share of their cost."""
+
 
 def sells(scenario: Scenario, channel: str, sku: str) -> bool:
     """Whether a channel takes orders for an article."""
@@ -61,6 +64,15 @@ def feeding(scenario: Scenario, place: str, sku: str) -> Route | None:
     return next(iter(bought or passed_on), None)
 
 
+def transfers(scenario: Scenario) -> list[Route]:
+    """The routes between nodes by which none is fed: stock goes on them from where it lies idle to where it is short.
+    """
+    supply = scenario.supply
+    fed = [feeding(scenario, name, sku) for name, node in supply.nodes.items() for sku in node.stock]
+    return [route for route in supply.routes
+            if route.source in supply.nodes and not any(one is route for one in fed)]
+
+
 def reaches(scenario: Scenario, place: str, sku: str) -> bool:
     """Whether an article comes to a node from its supplier, over other nodes or straight."""
     seen: set[str] = set()
@@ -82,6 +94,13 @@ def landed_cost(scenario: Scenario, sku: str) -> int:
     if maker is None:
         return _cents(product.cost)
     return _cents(product.cost) + _cents(product.cost * maker.duty) + _cents(maker.freight)
+
+
+def holding_cost(scenario: Scenario, place: str, sku: str) -> float:
+    """Cost of keeping a unit for a day [currency/unit/day]: capital tied up in its landed cost, and storage."""
+    node = scenario.supply.nodes.get(place)
+    storage = 0.0 if node is None else node.storage_cost / 30.0
+    return CAPITAL * landed_cost(scenario, sku) / 100.0 / 365.0 + storage
 
 
 def stores(scenario: Scenario) -> list[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias, Union
 import numpy as np
 
 from omnisim.errors import Fault, UsageError
+from omnisim.optimise.replenish.instance import OWN
 from omnisim.optimise.replenish.planning import Wish, plan_stock
 from omnisim.optimise.replenish.tables import HOLDING, YEAR, read_instance, read_table
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from omnisim.scenario.model import Scenario
 
 Table: TypeAlias = Union["pd.DataFrame", str, Path]
-OWN = " (own orders)"
-"""Behind the name of a node that feeds others, for what it sells itself."""
 MOST_GAP, MOST_SECONDS, MOST_ROUNDS = 1.0, 1e6, 10_000_000
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omnisim.books import MOVES, STOCK, VERDICT
+from omnisim.plan import Plan
 from omnisim.supply.backlog import Backlog, Served
 from omnisim.supply.layout import Layout
 from omnisim.supply.replenishment import Replenishment
@@ -102,8 +103,14 @@ class Backend:
         n = settle(self.layout.desk, self.stock.on_hand, claims, verdicts, extras, self.stock.stock, self.stock.moves)
         return Settled(verdicts, extras[:n])
 
+    def follow(self, plan: Plan, day: int) -> None:
+        """A plan takes hold in the morning of a day: base stock, and orders on their dates."""
+        for sku, level in plan.base_stock.items():
+            self.buyer.level[0, self.layout.skus.index(sku)] = level
+        self.buyer.follow(plan.orders, day)
+
     def order(self, day: int) -> None:
-        """The evening: order by the rules."""
+        """The evening: order by plan and rules."""
         if not self.layout.unlimited:
             if self.buyer.forecasts:
                 self.buyer.remember(self.stock.stock[..., STOCK.index("demand")] + self.passed_on)

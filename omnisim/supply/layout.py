@@ -120,6 +120,7 @@ class Layout:
     order_of_lanes : int64 (N * S,)  lanes by name, so that no order in the file decides
     calendar : float (N, days)  what months, campaigns and broadcasts multiply demand at a place by, from `first_day`
         on; empty where no rule forecasts
+    places, skus : names, in the order of the arrays
     """
 
     unlimited: bool
@@ -136,6 +137,8 @@ class Layout:
     order_of_lanes: Ints
     calendar: Floats
     first_day: int
+    places: tuple[str, ...]
+    skus: tuple[str, ...]
 
 
 def lay_out(scenario: Scenario, channels: list[str], seed: int, replication: int) -> Layout:
@@ -163,7 +166,7 @@ def lay_out(scenario: Scenario, channels: list[str], seed: int, replication: int
         life=np.array([product.shelf_life or 0 for product in scenario.products.values()], np.int64),
         patience=supply.shortage.patience, order_of_lanes=np.array(ranks, np.int64),
         calendar=_calendar(scenario, channels, longest_cover(lanes, _makers(scenario))),
-        first_day=-scenario.horizon.warm_up)
+        first_day=-scenario.horizon.warm_up, places=tuple(places), skus=tuple(skus))
 
 
 def _desk(scenario: Scenario, channels: list[str], places: list[str], skus: list[str]) -> Desk:
@@ -260,9 +263,22 @@ def longest_cover(lanes: Lanes, makers: Makers) -> int:
 
 
 def _calendar(scenario: Scenario, channels: list[str], ahead: int) -> Floats:
-    """What the calendar, weekdays apart, multiplies demand at each place by: the mean over the channels it lists."""
+    horizon = scenario.horizon
+    return demand_calendar(scenario, channels, horizon.warm_up + horizon.days + ahead if ahead else 0)
+
+
+def demand_calendar(scenario: Scenario, channels: list[str], days: int) -> Floats:
+    """What the calendar, weekdays apart, multiplies demand at each place by: the mean over the channels it lists.
+
+    Parameters
+    ----------
+    days : int [day]  from the first of the warm-up on
+
+    Returns
+    -------
+    float (N, days)
+    """
     supply, horizon = scenario.supply, scenario.horizon
-    days = horizon.warm_up + horizon.days + ahead if ahead else 0
     season = Season(scenario, channels)
     weekday = scenario.calendar.weekday
     factors = np.ones((len(supply.places), days))
@@ -271,17 +287,15 @@ def _calendar(scenario: Scenario, channels: list[str], ahead: int) -> Floats:
         usual = weekday[(horizon.start + datetime.timedelta(days=t - horizon.warm_up)).weekday()]
         weight = season.weight(t - horizon.warm_up) / (usual or 1.0)
         for n, place in enumerate(supply.places):
-            listed = [k for k, name in enumerate(channels) if name in (supply.nodes[place].channels or sellers)]
+            node = supply.nodes.get(place)
+            listed = [k for k, name in enumerate(channels) if name in ((node.channels if node else ()) or sellers)]
             factors[n, t] = weight[listed].mean() if usual and listed else 1.0
     return factors
 
 
 def _transfers(scenario: Scenario, places: list[str]) -> tuple[Transfer, ...]:
     """Routes between places that feed neither, the cheapest first."""
-    supply = scenario.supply
-    feeding = [network.feeding(scenario, name, sku) for name, node in supply.nodes.items() for sku in node.stock]
-    found = [route for route in supply.routes
-             if route.source in supply.nodes and not any(one is route for one in feeding)]
-    found.sort(key=lambda route: (route.cost, route.lead_time, route.source, route.target))
+    found = sorted(network.transfers(scenario),
+                   key=lambda route: (route.cost, route.lead_time, route.source, route.target))
     return tuple(Transfer(places.index(route.source), places.index(route.target), route.lead_time, to_cents(route.cost))
                  for route in found)

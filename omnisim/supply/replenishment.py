@@ -6,12 +6,15 @@ need, never in the order of a file.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from omnisim.plan import Order
 from omnisim.streams import unit, words
+from omnisim.supply.dated import Dated
 from omnisim.supply.layout import FORECAST, REORDER_POINT, Layout, cover_of
 from omnisim.supply.rules import FEWEST_DAYS, MOST_DAYS, forecast_levels, wanted
 from omnisim.supply.stock import Stock
@@ -39,24 +42,33 @@ class Replenishment:
     level : int64 (N, S) [unit]  order-up-to levels in force; a plan or forecast may change them
     demand : list of int64 (N, S)  demand of past days
     forecasts : bool  whether any rule needs them
+    dated : Dated  orders of a plan, which stand in for the rules where it gives some
     """
 
     layout: Layout
     level: Ints
     demand: list[Ints] = field(default_factory=list)
     forecasts: bool = field(init=False)
+    dated: Dated = field(init=False)
 
     def __post_init__(self) -> None:
         self.forecasts = bool((self.layout.lanes.rule == FORECAST).any())
+        self.dated = Dated(self.layout)
+
+    def follow(self, orders: Sequence[Order], day: int) -> None:
+        """From a day on, give these orders on their dates."""
+        self.dated.take(tuple(orders), day)
 
     def order(self, stock: Stock, waiting: Ints, day: int) -> int:
         """Order what the rules ask for tonight; `waiting` units (N, S) are promised already. Returns the cost [cents].
         """
         lanes = self.layout.lanes
-        due = (day % lanes.review == 0) & lanes.holds
+        due = (day % lanes.review == 0) & lanes.holds & ~self.dated.planned
         if self.forecasts:
             self._forecast(due, day)
-        cost = self._transfer(stock, waiting, due, day)
+        cost = self._move(stock, day)
+        cost += self._transfer(stock, waiting, due, day)
+        due |= self.dated.asked > 0
         for depth in range(int(lanes.depth.max()), 0, -1):
             cost += self._feed(stock, waiting, due & (lanes.depth == depth), day)
         cost += self._buy(stock, waiting, due & (lanes.supplier >= 0), day)
@@ -82,7 +94,19 @@ class Replenishment:
         lanes = self.layout.lanes
         position = stock.on_hand + stock.on_order - waiting
         found: Ints = wanted(lanes.rule, position, self.level, lanes.point, lanes.lot)
-        return np.where(cells, found, 0)
+        return np.where(cells, np.where(self.dated.planned, self.dated.asked, found), 0)
+
+    def _move(self, stock: Stock, day: int) -> int:
+        """Transfers that the plan gives for tonight, and those of before that found too little: what is there goes."""
+        self.dated.turn_to(day)
+        cost = 0
+        for place, route in enumerate(self.layout.transfers):
+            units = np.minimum(self.dated.moving[place], stock.on_hand[route.source])
+            if units.any():
+                self._send(stock, route.source, route.target, units, day + max(1, route.days))
+                self.dated.moving[place] -= units
+                cost += route.cost * int(units.sum())
+        return cost
 
     def _transfer(self, stock: Stock, waiting: Ints, due: NDArray[np.bool_], day: int) -> int:
         """What one place holds above its level goes to another that is short, by the cheapest routes first."""
@@ -90,7 +114,8 @@ class Replenishment:
         top = np.where(lanes.rule == REORDER_POINT, lanes.level, self.level)
         for route in self.layout.transfers:
             short = self._wanted(stock, waiting, due)[route.target]
-            spare = np.where(lanes.holds[route.source], stock.on_hand[route.source] - top[route.source], 0)
+            idle = lanes.holds[route.source] & ~self.dated.planned[route.source]
+            spare = np.where(idle, stock.on_hand[route.source] - top[route.source], 0)
             units = np.minimum(short, np.maximum(spare, 0))
             if units.any():
                 self._send(stock, route.source, route.target, units, day + max(1, route.days))
@@ -115,6 +140,7 @@ class Replenishment:
                     units = np.zeros(asked.shape[1], np.int64)
                     units[p] = amount
                     self._send(stock, source, n, units, day + max(1, int(lanes.days[n, p])))
+                    self.dated.give(n, p, amount)
                     cost += int(lanes.cost[n, p]) * amount
         return cost
 
@@ -145,6 +171,7 @@ class Replenishment:
         for when in np.unique(arrives[amount > 0]).tolist():
             stock.expect(np.where(arrives == when, amount, 0), when)
         stock.count("ordered", amount)
+        self.dated.give_all(amount)
         return cost
 
     def _ration(self, stock: Stock, waiting: Ints, amount: Ints, smallest: Ints) -> None:

@@ -15,6 +15,8 @@ from omnisim.optimise.replenish.lots import Floats, Ints, Lots
 
 FAR = 1 << 40
 """More units than there ever are."""
+OWN = " (own orders)"
+"""Behind the name of a node that feeds others, for what it sells itself."""
 SUMS = ("total_budget", "service")
 """Kinds of limits that hold for the sum over all periods."""
 MUST = 1e7
@@ -85,6 +87,7 @@ class Instance:
     feeder : (cells,) int  cell that feeds this one; −1 for a supplier
     limits : tuple of Shared
     transfers : Transfers  ways by which cells of one echelon may send to each other
+    days : float [day]  of a period
     """
 
     skus: np.ndarray
@@ -108,6 +111,7 @@ class Instance:
     feeder: Ints
     limits: tuple[Shared, ...] = ()
     currency: str = field(default="currency")
+    days: float = 7.0
     transfers: Transfers = field(default=NO_TRANSFERS)
 
     @property

@@ -64,8 +64,8 @@ def find_plan(instance: Instance, rows: Rows, found: Relaxation, effort: Effort,
     lots = lots._replace(level=usual_levels(instance, found, lots), demand=lots.demand.copy())
     dual = found.dual[rows.owner >= 0]
     links = link(instance, lots, price_of_sent(instance, rows, found))
+    scratch = make_scratch(lots)  # while feeders send nothing yet: no plan leaves more stock with them
     state = begin(instance, lots, links, open_state(lots, dual, effort.seed), found)
-    scratch = make_scratch(lots)
     cool(instance, found, effort, lambda heat: search(lots, links, scratch, state, CHUNK, heat),
          lambda: state.best[0] - found.bound <= gap * abs(found.bound), progress)
     return state.best_order
@@ -87,6 +87,7 @@ def find_transfers(instance: Instance, found: tuple[Relaxation, Relaxation], row
     lots = lots._replace(level=np.minimum(lots.level, instance.pooled(near)), demand=lots.demand.copy())
     lots.level[instance.feeders] = near[instance.feeders]
     links = link(instance, lots, price_of_sent(instance, rows, both))
+    scratch, more = make_move_scratch(lots)  # as above
     state = open_state(lots, both.dual[rows.owner >= 0], effort.seed)
     state.order[:] = order
     for b in np.flatnonzero(instance.feeder >= 0):
@@ -95,7 +96,6 @@ def find_transfers(instance: Instance, found: tuple[Relaxation, Relaxation], row
     settle(lots, links, state)
     view, _ = to_lots(instance)
     ways, moved = make_ways(instance, both, view.into_row, view.out_row), nothing_moved(instance, len(state.held))
-    scratch, more = make_move_scratch(lots)
     cool(instance, both, effort, lambda heat: search_moves(lots, links, ways, scratch, more, state, moved, CHUNK, heat),
          lambda: state.best[0] - both.bound <= gap * abs(both.bound), progress)
     return state.best_order, moved.best

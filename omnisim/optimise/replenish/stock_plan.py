@@ -13,9 +13,9 @@ import numpy as np
 from omnisim.errors import Fault
 from omnisim.optimise.replenish.bound import Relaxation
 from omnisim.optimise.replenish.check import Account
-from omnisim.optimise.replenish.instance import SUMS, Instance, Rows
+from omnisim.optimise.replenish.instance import OWN, SUMS, Instance, Rows
 from omnisim.optimise.replenish.lots import Floats, Ints, Lots
-from omnisim.plan import Plan
+from omnisim.plan import Order, Plan
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,6 +51,21 @@ def tail_mean(values: Floats, share: float) -> float:
     held = share * len(ordered)
     weight = np.clip(held - np.arange(len(ordered)), 0.0, 1.0)
     return float(ordered @ weight / held)
+
+
+def dated_orders(instance: Instance, order: Ints) -> tuple[Order, ...]:
+    """Orders, (cells, periods) by arrival, on their dates; what a node keeps for its own customers is not moved."""
+    found = []
+    for b, (sku, node) in enumerate(zip(instance.skus.tolist(), instance.nodes.tolist(), strict=True)):
+        if node.endswith(OWN):
+            continue
+        lead, wanted = int(instance.lead_time[b]), np.flatnonzero(order[b]).tolist()
+        days = [max(0, round((t - lead) * instance.days) - (lead == 0)) for t in wanted]
+        source = str(instance.nodes[instance.feeder[b]]) if instance.feeder[b] >= 0 else ""
+        found += [Order(day, sku, node, int(order[b, t]), source) for t, day in zip(wanted, days, strict=True)]
+        if not wanted:
+            found.append(Order(0, sku, node, 0, source))
+    return tuple(found)
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,13 +163,12 @@ class StockPlan:
 
     @property
     def plan(self) -> Plan:
-        """What a run takes: per article the largest stock that the plan orders up to, over all nodes."""
-        peak = self.account.on_hand + self.account.sent + self.instance.demand - self.account.lost
-        levels: dict[str, int] = {}
-        for b, sku in enumerate(self.instance.skus):
-            ordered = self.order[b] > 0
-            levels[sku] = levels.get(sku, 0) + int(peak[b][ordered].max() if ordered.any() else 0)
-        return Plan(base_stock=levels)
+        """What a run takes: every order on the first day of the period in which it is given, so that it arrives by the
+        first day of the one in which it is wanted; without lead time on the evening before.
+
+        An article at a node for which nothing is ordered gets an order of 0 units, as the plan stands in for its rule.
+        """
+        return Plan(orders=dated_orders(self.instance, self.order))
 
     @cached_property
     def shadow_prices(self) -> pd.DataFrame:

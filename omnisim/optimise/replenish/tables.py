@@ -14,12 +14,13 @@ from omnisim.errors import Fault, StorageError, UsageError
 from omnisim.optimise.replenish.instance import FAR, SUMS, Instance, Shared
 from omnisim.optimise.replenish.lots import Floats, Ints
 from omnisim.optimise.replenish.way_table import read_ways
+from omnisim.scenario.network import CAPITAL
 
 if TYPE_CHECKING:
     import pandas as pd
 
 YEAR = 365.0
-HOLDING = 0.25
+HOLDING = CAPITAL
 """Yearly holding cost as a share of the cost of goods, where none is given."""
 SAFETY = 0.1
 """Cost of a unit and period below safety stock, as a share of a lost sale, where none is given."""
@@ -130,7 +131,7 @@ def _assemble(keys: list[tuple[str, str]], values: dict[str, Floats], feeder: In
     return Instance(np.array([sku for sku, _ in keys], object), np.array([node for _, node in keys], object), units,
                     receipt, whole["on_hand"], whole["moq"], whole["batch"], whole["lead_time"], whole["safety"],
                     holding, lost, values["leftover"], cost, values["order_cost"], safety_cost, values["volume"], most,
-                    whole["shelf_life"], feeder, tuple(shared), currency)
+                    whole["shelf_life"], feeder, tuple(shared), currency, days)
 
 
 def read_table(table: pd.DataFrame | str | Path, name: str) -> pd.DataFrame:
