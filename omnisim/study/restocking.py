@@ -234,7 +234,7 @@ class Shop:
                           max_order=self._before_it_expires(instance, mean))
         lots, rows = to_lots(planned)
         found = relax(lots, rows, gap=CLOSE, start=first_prices(planned, lots, rows))
-        order, _ = find_plan(planned, rows, found, Effort(rounds, lambda: 0.0), CLOSE)
+        order = find_plan(planned, rows, found, Effort(rounds, lambda: 0.0), CLOSE)
         made = []
         for b in np.flatnonzero(~own).tolist():
             sku, node, lead = str(instance.skus[b]), str(instance.nodes[b]), int(instance.lead_time[b])
