@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omnisim.door import Progress, run
+from omnisim import door
 from omnisim.errors import Fault, UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def replenish(scenario: Scenario | None = None, *, items: pd.DataFrame | str | P
               limits: pd.DataFrame | str | Path | None = None,
               transfers: pd.DataFrame | str | Path | None = None, periods: int | None = None, days: int = 7,
               gap: float = 1e-3, time_limit: float = 60.0, rounds: int | None = None, risk: float = 1.0, seed: int = 1,
-              progress: Progress | None = None) -> StockPlan:
+              progress: door.Progress | None = None) -> StockPlan:
     """What to order of which article, where and when, with a proof.
 
     Parameters
@@ -83,7 +83,7 @@ def replenish(scenario: Scenario | None = None, *, items: pd.DataFrame | str | P
             raise UsageError(Fault("replenish", "periods", "", "is missing", "Say how many periods to forecast."))
         demand = forecast_table(history, periods)
     if demand is None and scenario is not None:
-        demand = simulated_demand(run(scenario, seed=seed, orders="none", progress=progress).stock, days)
+        demand = simulated_demand(door.run(scenario, seed=seed, orders="none", progress=progress).stock, days)
     if demand is not None and periods is not None:
         from omnisim.optimise.replenish.tables import read_table
 
