@@ -96,6 +96,17 @@ class Scratch(NamedTuple):
 
 
 @inner
+def open_tables(lots, b, top, after):
+    """Write the most that cell b may hold in each period, and what is left at the end is worth, by units."""
+    stock = lots.start[b]
+    for t in range(lots.demand.shape[1]):
+        top[t] = max(stock + lots.receipt[b, t], lots.level[b, t])
+        stock = max(top[t] - lots.demand[b, t], 0)
+    for s in range(stock + 1):
+        after[s] = lots.leftover[b] * s
+
+
+@inner
 def plan_lot(lots, b, scratch, order):
     """The cheapest orders of cell b at the prices, largest orders and room in scratch; writes them into `order`.
 
@@ -115,12 +126,7 @@ def plan_lot(lots, b, scratch, order):
     hold, fixed, moq, batch = lots.hold[b], lots.fixed[b], lots.moq[b], lots.batch[b]
     safety, short = lots.safety[b], lots.short[b]
     periods = demand.size
-    stock = lots.start[b]
-    for t in range(periods):
-        top[t] = max(stock + receipt[t], level[t])
-        stock = max(top[t] - demand[t], 0)
-    for s in range(stock + 1):
-        after[s] = lots.leftover[b] * s
+    open_tables(lots, b, top, after)
     shift = 0
     for t in range(periods - 1, -1, -1):
         d, n = demand[t], top[t]

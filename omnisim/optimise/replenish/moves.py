@@ -27,6 +27,7 @@ from omnisim.optimise.replenish.lots import (
     Lots,
     Scratch,
     make_scratch,
+    open_tables,
     order_units,
     set_prices,
     set_room,
@@ -68,12 +69,7 @@ def plan_moves(lots, b, scratch, more, order, net):
     hold, fixed, moq, batch = lots.hold[b], lots.fixed[b], lots.moq[b], lots.batch[b]
     safety, short = lots.safety[b], lots.short[b]
     periods = demand.size
-    stock = lots.start[b]
-    for t in range(periods):
-        top[t] = max(stock + receipt[t], level[t])
-        stock = max(top[t] - demand[t], 0)
-    for s in range(stock + 1):
-        after[s] = lots.leftover[b] * s
+    open_tables(lots, b, top, after)
     shift = 0
     for t in range(periods - 1, -1, -1):
         d, n = demand[t], top[t]
