@@ -15,8 +15,8 @@ from pathlib import Path
 import pandas as pd
 
 import omnisim as om
-from omnisim.study.backtest import Backtest, backtest
-from omnisim.study.brand_tables import read_tables
+from omnisim.study.calibration.backtest import Backtest, backtest
+from omnisim.study.calibration.brand_tables import read_tables
 
 HERE = Path(__file__).parent
 DAYS = 90

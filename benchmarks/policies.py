@@ -23,7 +23,7 @@ from omnisim.plan import Policy
 from omnisim.policies import find_policy
 from omnisim.policies.pause import Pause
 from omnisim.policies.reference import Reference
-from omnisim.study.comparison import Comparison
+from omnisim.study.comparing.comparison import Comparison
 
 HERE = Path(__file__).parent
 START, END = "<!-- tables -->", "<!-- end of tables -->"

@@ -25,11 +25,11 @@ import numpy as np
 
 from omnisim.scenario.load import load
 from omnisim.scenario.model import Scenario
-from omnisim.study.brand_tables import ChannelStatus, DailyRecord
-from omnisim.study.certainty import Belief, error_of_catalogue, judge_values
-from omnisim.study.daily import NOTHING, match_days, set_visits
-from omnisim.study.fitting import Problem, Search
-from omnisim.study.targets import COUNTED, GMV, ORDERS, UV, Floats, Task, match, observe
+from omnisim.study.calibration.brand_tables import ChannelStatus, DailyRecord
+from omnisim.study.calibration.certainty import Belief, error_of_catalogue, judge_values
+from omnisim.study.calibration.daily import NOTHING, match_days, set_visits
+from omnisim.study.calibration.fitting import Problem, Search
+from omnisim.study.calibration.targets import COUNTED, GMV, ORDERS, UV, Floats, Task, match, observe
 
 HERE = Path(__file__).parent
 SHARE = 10

@@ -17,8 +17,8 @@ from omnisim.measure.profit import figures
 from omnisim.measure.windows import baseline_window
 from omnisim.scenario.load import load
 from omnisim.simulation import finish, warm_up
-from omnisim.study.brand_tables import read_tables
-from omnisim.study.targets import match
+from omnisim.study.calibration.brand_tables import read_tables
+from omnisim.study.calibration.targets import match
 
 HERE = Path(__file__).parent
 TABLES = HERE.parent / "scenarios"

@@ -18,7 +18,7 @@ from pathlib import Path
 import pandas as pd
 
 import omnisim as om
-from omnisim.study.repurchase import Repurchase
+from omnisim.study.purchases.repurchase import Repurchase
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests"))

@@ -26,9 +26,9 @@ from omnisim.plan import Policy
 from omnisim.policies.restocking import RollingStock
 from omnisim.scenario import network
 from omnisim.scenario.model import Scenario
-from omnisim.study.arms import Arm
-from omnisim.study.comparing import prepare
-from omnisim.study.paired import mean_interval
+from omnisim.study.comparing.arms import Arm
+from omnisim.study.comparing.compare import prepare
+from omnisim.study.comparing.paired import mean_interval
 from omnisim.supply.rehearsal import Prices, Stocked, rehearse
 
 HERE = Path(__file__).parent

@@ -26,9 +26,9 @@ FIGURES = ["profit", "gmv", "orders"]
 def lay_out(points: int = 100_000) -> Found:
     """Read, draw and write down the points of a sweep over three budgets."""
     from omnisim.scenario.load import load
-    from omnisim.study.store import Store
-    from omnisim.study.sweep_file import make_sweep
-    from omnisim.study.sweep_plan import plan_sweep
+    from omnisim.study.sweeping.store import Store
+    from omnisim.study.sweeping.sweep_file import make_sweep
+    from omnisim.study.sweeping.sweep_plan import plan_sweep
 
     ranges = {f"channels.{name}.budget": {"low": 0, "high": 5000} for name in ("xiaohongshu", "douyin", "taobao")}
     start, busy = time.perf_counter(), time.process_time()
@@ -41,11 +41,11 @@ def lay_out(points: int = 100_000) -> Found:
 def overhead(points: int = 500) -> Found:
     """What a run costs in a sweep with one worker beyond the same run in a loop, in processor time of all processes."""
     import omnisim as om
-    from omnisim.study.runs import Runs, describe
-    from omnisim.study.sweep import run_sweep
-    from omnisim.study.sweep_file import make_sweep
-    from omnisim.study.sweep_plan import plan_sweep
-    from omnisim.study.workers import Workers
+    from omnisim.study.sweeping.runs import Runs, describe
+    from omnisim.study.sweeping.sweep import run_sweep
+    from omnisim.study.sweeping.sweep_file import make_sweep
+    from omnisim.study.sweeping.sweep_plan import plan_sweep
+    from omnisim.study.sweeping.workers import Workers
 
     base = om.load(BRAND).with_(SETTINGS)
     ranges = {f"channels.{name}.budget": {"low": 0, "high": 5000} for name in ("xiaohongshu", "douyin", "taobao")}
@@ -60,7 +60,7 @@ def overhead(points: int = 500) -> Found:
         with tempfile.TemporaryDirectory() as place:
             start = busy()
             study = run_sweep(Path(place) / "study", part, lambda plan, left: Workers(
-                "omnisim.study.runs:Runs", setup, 1))
+                "omnisim.study.sweeping.runs:Runs", setup, 1))
             return busy() - start, len(study.shards)
 
     work = Runs(setup)
@@ -81,10 +81,10 @@ def overhead(points: int = 500) -> Found:
 def add_up(shards: int = 1000) -> Found:
     """Ask 1,000 shards of 100 runs for means, and read them whole."""
     import omnisim as om
-    from omnisim.study.store import Row, Store
-    from omnisim.study.study import Study, open_study
-    from omnisim.study.sweep_file import make_sweep
-    from omnisim.study.sweep_plan import plan_sweep
+    from omnisim.study.sweeping.store import Row, Store
+    from omnisim.study.sweeping.study import Study, open_study
+    from omnisim.study.sweeping.sweep_file import make_sweep
+    from omnisim.study.sweeping.sweep_plan import plan_sweep
 
     ranges = {f"channels.{name}.budget": {"low": 0, "high": 5000} for name in ("xiaohongshu", "douyin", "taobao")}
     plan = plan_sweep(make_sweep(om.load(BRAND), ranges, method="latin", points=100))

@@ -13,7 +13,7 @@ from omnisim.errors import Fault, UsageError
 if TYPE_CHECKING:
     from omnisim.plan import Order, Plan, Policy
     from omnisim.scenario.model import Scenario
-    from omnisim.study.arms import Arm
+    from omnisim.study.comparing.arms import Arm
 
 
 @runtime_checkable
@@ -98,7 +98,7 @@ def make_arms(scenarios: Mapping[str, Scenario], policies: Policies) -> list[Arm
     UsageError  for names that are not known, and parts that contradict each other
     """
     from omnisim.plan_file import check_plan
-    from omnisim.study.arms import Arm
+    from omnisim.study.comparing.arms import Arm
 
     if not isinstance(policies, Mapping):
         policies = {one if isinstance(one, str) else as_policy(one).name: one for one in policies}

@@ -39,7 +39,7 @@ from omnisim.words import Job, Json, Out, Seed, Sets, Threads, changed
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from omnisim.study.fit import Fit
+    from omnisim.study.calibration.fit import Fit
 
 app = typer.Typer(name="omnisim", add_completion=False, pretty_exceptions_enable=False)
 
@@ -262,8 +262,8 @@ def calibrate(data: Annotated[list[Path], typer.Option("--data", metavar="TABLE"
     """Fit a scenario to the brand's own tables, or repurchase to a transaction log."""
     def job() -> Answer:
         from omnisim import door, storage
-        from omnisim.study.calibrate import KIND
-        from omnisim.study.repurchase import Repurchase
+        from omnisim.study.calibration.calibrate import KIND
+        from omnisim.study.purchases.repurchase import Repurchase
 
         start = None if file is None else door.load(file)
         if update and file is None:

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from omnisim.results import Result
     from omnisim.scenario.model import Scenario
     from omnisim.simulation import World
-    from omnisim.study.calibrate import Fit
-    from omnisim.study.comparison import Comparison
-    from omnisim.study.repurchase import Repurchase
+    from omnisim.study.calibration.calibrate import Fit
+    from omnisim.study.comparing.comparison import Comparison
+    from omnisim.study.purchases.repurchase import Repurchase
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with what is done and the total, in days or steps."""
@@ -109,8 +109,8 @@ def _prepared(scenario: Scenario, policy: Policy, plan: Plan | None, seed: int) 
     """The policy, once it has learnt what it may learn before the first run."""
     if not callable(getattr(policy, "prepare", None)):
         return policy
-    from omnisim.study.arms import Arm
-    from omnisim.study.comparing import prepare
+    from omnisim.study.comparing.arms import Arm
+    from omnisim.study.comparing.compare import prepare
 
     ready = prepare([Arm(policy.name, scenario, plan, policy)], {}, seed,
                     available_threads())[0].policy
@@ -177,8 +177,8 @@ def calibrate(tables: Source | Iterable[Source], *, scenario: Scenario | None = 
     InfeasibleError  where private_repeat is out of reach
     UsageError  with every fault of the tables, or if they cannot be fitted
     """
-    from omnisim.study.brand_tables import read_tables
-    from omnisim.study.transaction_log import part_log
+    from omnisim.study.calibration.brand_tables import read_tables
+    from omnisim.study.purchases.transaction_log import part_log
 
     if scenario is not None:
         _check_scenario(scenario)
@@ -193,11 +193,11 @@ def calibrate(tables: Source | Iterable[Source], *, scenario: Scenario | None = 
                                "1, beside a channel status table", "For 10 % below a benchmark give 0.9 times it."))
     repurchase = None
     if log is not None:
-        from omnisim.study.repurchase import fit_repurchase
+        from omnisim.study.purchases.repurchase import fit_repurchase
 
         repurchase = fit_repurchase(log, scenario=scenario, holdout=holdout, progress=None if paths else progress)
         if not paths and scenario is not None:
-            from omnisim.study.repurchase_match import adapt
+            from omnisim.study.calibration.pace import adapt
 
             return adapt(repurchase, scenario, seed=seed, threads=threads or available_threads())
         if not paths:
@@ -206,7 +206,7 @@ def calibrate(tables: Source | Iterable[Source], *, scenario: Scenario | None = 
     if not brand.status:
         raise UsageError(Fault("--data", "tables", ", ".join(str(path) for path in paths) or "none",
                                "must hold a channel status table (T1)", "Add the brand's monthly table."))
-    from omnisim.study.calibrate import fit
+    from omnisim.study.calibration.calibrate import fit
 
     return fit(brand, scenario=scenario, elasticity=elasticity, seed=seed, threads=threads or available_threads(),
                repurchase=repurchase, private_repeat=private_repeat, progress=progress)
@@ -265,8 +265,8 @@ def allocate(scenario: Scenario | None = None, *, curves: pd.DataFrame | str | P
     >>> om.allocate(curves=curves, budget=4200, periods=1).table["budget"].round(1).tolist()
     [711.9, 3488.1]
     """
-    from omnisim.study.budgeting import Wish, plan_budget
-    from omnisim.study.measuring import Effort
+    from omnisim.study.curves.budgeting import Wish, plan_budget
+    from omnisim.study.curves.measuring import Effort
 
     if scenario is not None:
         _check_scenario(scenario)
@@ -309,7 +309,7 @@ def compare(scenario: Scenario | Mapping[str, Scenario],
     >>> scenario = om.load("scenarios/brand.yaml")  # doctest: +SKIP
     >>> om.compare(scenario, ["inertia", "roi", "lp_rolling"], replications=20).plot()  # doctest: +SKIP
     """
-    from omnisim.study.comparing import Effort, Question, compare_arms
+    from omnisim.study.comparing.compare import Effort, Question, compare_arms
 
     scenarios = dict(scenario) if isinstance(scenario, Mapping) else {"": scenario}
     for one in (*scenarios.values(), *(() if belief is None else (belief,))):

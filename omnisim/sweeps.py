@@ -14,11 +14,11 @@ from omnisim.errors import Fault, UsageError
 
 if TYPE_CHECKING:
     from omnisim.scenario.model import Scenario
-    from omnisim.study.study import Study
-    from omnisim.study.sweep import Hands
-    from omnisim.study.sweep_plan import SweepPlan
+    from omnisim.study.sweeping.study import Study
+    from omnisim.study.sweeping.sweep import Hands
+    from omnisim.study.sweeping.sweep_plan import SweepPlan
 
-JOB, POLICIES = "omnisim.study.runs:Runs", "omnisim.policies:find_policy"
+JOB, POLICIES = "omnisim.study.sweeping.runs:Runs", "omnisim.policies:find_policy"
 """What workers do, and where they find a scenario's policy: names that only this program gives, never a file."""
 
 
@@ -58,9 +58,9 @@ def sweep(source: Scenario | str | Path, settings: Mapping[str, object] | None =
     >>> brand = om.load("scenarios/brand_small.yaml")  # doctest: +SKIP
     >>> study = om.sweep(brand, {"channels.douyin.budget": [800, 1200, 2000]}, metrics=["gmv"])  # doctest: +SKIP
     """
-    from omnisim.study.sweep import run_sweep
-    from omnisim.study.sweep_file import make_sweep, read_sweep
-    from omnisim.study.sweep_plan import plan_sweep
+    from omnisim.study.sweeping.sweep import run_sweep
+    from omnisim.study.sweeping.sweep_file import make_sweep, read_sweep
+    from omnisim.study.sweeping.sweep_plan import plan_sweep
 
     if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or not 1 <= jobs <= MOST_THREADS):
         raise UsageError(Fault("sweep", "jobs", repr(jobs), f"must be a whole number from 1 to {MOST_THREADS:,}",
@@ -106,13 +106,13 @@ def _check(source: object, settings: object) -> None:
 
 def _hire(plan: SweepPlan, left: int, jobs: int | None, cluster: str | None) -> Hands:
     """Those who do the runs that are left."""
-    from omnisim.study.runs import describe
+    from omnisim.study.sweeping.runs import describe
 
     setup = describe(plan, POLICIES)
     if cluster is not None:
-        from omnisim.study.cluster import Cluster
+        from omnisim.study.sweeping.cluster import Cluster
 
         return Cluster(cluster, JOB, setup)
-    from omnisim.study.workers import Workers
+    from omnisim.study.sweeping.workers import Workers
 
     return Workers(JOB, setup, min(jobs or available_threads(), left))

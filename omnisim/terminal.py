@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from omnisim.optimise.budget_plan import BudgetPlan
     from omnisim.optimise.replenish.stock_plan import StockPlan
     from omnisim.results import Result
-    from omnisim.study.comparison import Comparison
-    from omnisim.study.study import Study
+    from omnisim.study.comparing.comparison import Comparison
+    from omnisim.study.sweeping.study import Study
 
 ENDING = (signal.SIGINT, signal.SIGTERM)
 """Signals that ask a command to stop."""

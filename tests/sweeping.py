@@ -16,11 +16,11 @@ from building import channel
 
 from omnisim.errors import OmnisimError
 from omnisim.scenario.model import Scenario
-from omnisim.study import store, sweep
-from omnisim.study.study import Study
-from omnisim.study.sweep_file import make_sweep
-from omnisim.study.sweep_plan import SweepPlan, plan_sweep
-from omnisim.study.workers import Workers
+from omnisim.study.sweeping import store, sweep
+from omnisim.study.sweeping.study import Study
+from omnisim.study.sweeping.sweep_file import make_sweep
+from omnisim.study.sweeping.sweep_plan import SweepPlan, plan_sweep
+from omnisim.study.sweeping.workers import Workers
 
 HERE = Path(__file__).parent
 STEPS = ("claimed", "points", "planned", "started", "written", "synced", "renamed", "kept", "inserted", "committed",

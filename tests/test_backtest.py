@@ -10,8 +10,8 @@ from test_daily import CAMPAIGN
 
 import omnisim as om
 from omnisim.errors import UsageError
-from omnisim.study import backtest, fitting
-from omnisim.study.brand_tables import BrandTables, ChannelStatus, DailyRecord
+from omnisim.study.calibration import backtest, fitting
+from omnisim.study.calibration.brand_tables import BrandTables, ChannelStatus, DailyRecord
 
 
 def world(seed: int, days: int) -> tuple[om.Scenario, BrandTables]:

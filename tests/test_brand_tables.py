@@ -11,7 +11,7 @@ import pytest
 from openpyxl import Workbook
 
 from omnisim.errors import StorageError, UsageError
-from omnisim.study.brand_tables import BrandTables, ChannelStatus, read_tables
+from omnisim.study.calibration.brand_tables import BrandTables, ChannelStatus, read_tables
 from omnisim.study.figures import CellError, Kind, is_blank, read_date, read_figure
 
 ZH = """\

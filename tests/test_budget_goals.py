@@ -10,10 +10,10 @@ from building import channel, scenario
 import omnisim as om
 from omnisim.market.market import open_market
 from omnisim.parts import split_population
-from omnisim.study.measuring import FADE
-from omnisim.study.probes import Base, count
-from omnisim.study.scenario_plan import ScenarioPlan
-from omnisim.study.trials import find_trials
+from omnisim.study.curves.measuring import FADE
+from omnisim.study.curves.probes import Base, count
+from omnisim.study.curves.scenario_plan import ScenarioPlan
+from omnisim.study.curves.trials import find_trials
 
 WHO = {"size": 10_000, "renewal": 0.0}
 

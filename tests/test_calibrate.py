@@ -12,8 +12,8 @@ from building import channel, scenario
 
 import omnisim as om
 from omnisim.errors import UsageError
-from omnisim.study import calibrate, fitting, start, targets
-from omnisim.study.brand_tables import BrandTables, ChannelStatus, DailyRecord, read_tables
+from omnisim.study.calibration import calibrate, fitting, start, targets
+from omnisim.study.calibration.brand_tables import BrandTables, ChannelStatus, DailyRecord, read_tables
 
 T1 = Path(__file__).parents[1] / "scenarios" / "brand_status.csv"
 BRAND = read_tables([T1])

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from building import channel, scenario
 
-from omnisim.study.certainty import UNLISTED, error_of_catalogue, judge_values
-from omnisim.study.fitting import Problem, Search, solve
-from omnisim.study.targets import Floats, Target
+from omnisim.study.calibration.certainty import UNLISTED, error_of_catalogue, judge_values
+from omnisim.study.calibration.fitting import Problem, Search, solve
+from omnisim.study.calibration.targets import Floats, Target
 
 TARGETS = tuple(Target(name, 900.0, 60.0, 100.0, 6_000.0, 4.0) for name in ("group", "shelf"))
 RUNS = 8

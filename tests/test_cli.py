@@ -203,9 +203,9 @@ def test_calibrate(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monke
                           unidentified_table=pd.DataFrame({"parameter": ["click_share"]}), stances=(1,),
                           elasticity_table=pd.DataFrame({"name": ["default"], "elasticity": [0.12]}),
                           save=lambda out: (out / "fit.csv").touch(), repurchase=None)
-    module = ModuleType("omnisim.study.calibrate")
+    module = ModuleType("omnisim.study.calibration.calibrate")
     module.KIND = "omnisim fit"  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "omnisim.study.calibrate", module)
+    monkeypatch.setitem(sys.modules, "omnisim.study.calibration.calibrate", module)
     monkeypatch.setattr(door, "calibrate", lambda tables, **options: seen.append((tables, options)) or fit)
     answer = run_json(capsys, "calibrate", "--data", "t1.csv", "--data", "t3.csv", "--encoding", "gb18030", "--out",
                       str(tmp_path / "fit"), "--private-repeat", "0.2538")

@@ -19,8 +19,8 @@ import sweeping
 import omnisim
 from omnisim import sweeps
 from omnisim.errors import StorageError, UsageError
-from omnisim.study import sweep
-from omnisim.study.study import open_study
+from omnisim.study.sweeping import sweep
+from omnisim.study.sweeping.study import open_study
 
 ROOT = Path(omnisim.__file__).parents[1]
 POINTS = 60
@@ -81,7 +81,7 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
 
 @pytest.mark.filterwarnings("ignore")  # dask's own
 def test_a_worker_killed_half_way_costs_no_run(machines: Machines, tmp_path: Path) -> None:
-    from omnisim.study.cluster import Cluster
+    from omnisim.study.sweeping.cluster import Cluster
 
     killed: list[int] = []
 
@@ -103,7 +103,7 @@ def test_a_worker_killed_half_way_costs_no_run(machines: Machines, tmp_path: Pat
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_run_that_fails_there_is_given_up(machines: Machines, tmp_path: Path) -> None:
-    from omnisim.study.cluster import Cluster
+    from omnisim.study.sweeping.cluster import Cluster
 
     for trap, tries in (("raise", 3), ("refuse", 1)):
         study = sweep.run_sweep(tmp_path / trap, sweeping.plan(6), lambda plan, left, trap=trap: Cluster(  # type: ignore[misc]
@@ -115,8 +115,8 @@ def test_a_run_that_fails_there_is_given_up(machines: Machines, tmp_path: Path) 
 @pytest.mark.filterwarnings("ignore")
 def test_a_scheduler_that_goes_away_is_no_loss(machines: Machines, tmp_path: Path,
                                                monkeypatch: pytest.MonkeyPatch) -> None:
-    from omnisim.study import cluster
-    from omnisim.study.cluster import Cluster
+    from omnisim.study.sweeping import cluster
+    from omnisim.study.sweeping.cluster import Cluster
 
     monkeypatch.setattr(cluster, "PATIENCE", 2.0)
     def end(done: int, total: int) -> None:

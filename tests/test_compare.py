@@ -16,7 +16,7 @@ from omnisim.errors import UsageError
 from omnisim.measure.kpis import kpis
 from omnisim.plan import Observation, Plan
 from omnisim.policies import find_policy
-from omnisim.study.comparison import Comparison
+from omnisim.study.comparing.comparison import Comparison
 from tests.building import small_brand
 
 COLUMNS = ["policy", "kpi", "mean", "low", "high", "difference", "diff_low", "diff_high", "probability_best"]
@@ -178,7 +178,7 @@ def test_policies_forget_between_replications(brand: om.Scenario) -> None:
 
 
 def test_only_one_learns_what_many_believe(brand: om.Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
-    from omnisim.study import belief
+    from omnisim.study.curves import belief
 
     asked = []
     true = belief.believed_curves

@@ -12,9 +12,9 @@ from test_calibrate import market
 import omnisim as om
 from omnisim.errors import UsageError
 from omnisim.measure import brand as brand_csv
-from omnisim.study import calibrate, daily, fitting, start, targets
-from omnisim.study.brand_tables import BrandTables, ChannelStatus, DailyRecord, read_tables
-from omnisim.study.unidentified import campaign_lengths
+from omnisim.study.calibration import calibrate, daily, fitting, start, targets
+from omnisim.study.calibration.brand_tables import BrandTables, ChannelStatus, DailyRecord, read_tables
+from omnisim.study.calibration.unidentified import campaign_lengths
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 BRAND = read_tables([SCENARIOS / "brand_status.csv", SCENARIOS / "brand_daily.csv"])

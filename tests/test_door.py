@@ -153,9 +153,9 @@ def test_a_private_repeat_rate_is_a_share_beside_a_table(tmp_path: Path, name: s
 
 def test_calibrate_passes_the_tables_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
-    module = ModuleType("omnisim.study.calibrate")
+    module = ModuleType("omnisim.study.calibration.calibrate")
     module.fit = lambda brand, **options: seen.append((brand, options)) or "fit"  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "omnisim.study.calibrate", module)
+    monkeypatch.setitem(sys.modules, "omnisim.study.calibration.calibrate", module)
     (tmp_path / "t1.csv").write_text("渠道,月均UV,转化率,客单价,GMV\n抖音,100,10%,5,50\n")
     assert om.calibrate([tmp_path / "t1.csv"], seed=3, threads=1) == "fit"  # type: ignore[comparison-overlap]
     brand, options = seen[0]

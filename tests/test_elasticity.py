@@ -12,9 +12,9 @@ from test_calibrate import fitted, market
 
 import omnisim as om
 from omnisim.errors import UsageError
-from omnisim.study import elasticity, fitting, holdout, targets
-from omnisim.study.elasticity import ClickShares, Stance, advertise, answers
-from omnisim.study.unidentified import list_unidentified
+from omnisim.study.calibration import elasticity, fitting, holdout, targets
+from omnisim.study.calibration.elasticity import ClickShares, Stance, advertise, answers
+from omnisim.study.calibration.unidentified import list_unidentified
 
 
 def seller() -> om.Scenario:

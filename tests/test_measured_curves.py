@@ -16,13 +16,13 @@ from omnisim.measure.intervals import student
 from omnisim.optimise.prepare import Request, prepare
 from omnisim.response import EXPONENTIAL, HILL, carry
 from omnisim.simulation import finish, warm_up
-from omnisim.study import trials
-from omnisim.study.curve_fit import design, fit_carryover, fit_curve, fit_echo
-from omnisim.study.lasting import _expect_orders
-from omnisim.study.measured_curves import MeasuredCurves, measure
-from omnisim.study.measuring import Effort, _solve_on, base_of
-from omnisim.study.probes import Base, Probe, first_probes, next_probes
-from omnisim.study.scenario_plan import Confirmation
+from omnisim.study.curves import trials
+from omnisim.study.curves.curve_fit import design, fit_carryover, fit_curve, fit_echo
+from omnisim.study.curves.lasting import _expect_orders
+from omnisim.study.curves.measured_curves import MeasuredCurves, measure
+from omnisim.study.curves.measuring import Effort, _solve_on, base_of
+from omnisim.study.curves.probes import Base, Probe, first_probes, next_probes
+from omnisim.study.curves.scenario_plan import Confirmation
 
 DAYS = np.full(4, 7.0)
 

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from omnisim.study.paired import holm, mean_interval, p_values, probability_best, quantile, replications_needed
+from omnisim.study.comparing.paired import (
+    holm,
+    mean_interval,
+    p_values,
+    probability_best,
+    quantile,
+    replications_needed,
+)
 
 
 def test_interval_is_student_s() -> None:

@@ -17,7 +17,7 @@ from omnisim.policies.programme import Once, Rolling
 from omnisim.policies.shares import Equal, LastClick, Returns
 from omnisim.policies.splitting import split
 from omnisim.policies.tiers import Ranking, Tiers
-from omnisim.study.search import climb, moves
+from omnisim.study.curves.search import climb, moves
 from tests.building import channel, scenario
 
 COLUMNS = {"visits": 1000, "orders": 10, "clicks": 100, "impressions": 10_000, "gmv": 1000.0, "media": 100.0,

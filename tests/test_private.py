@@ -9,10 +9,10 @@ from test_calibrate import market
 
 import omnisim as om
 from omnisim.errors import InfeasibleError, UsageError
-from omnisim.study import calibrate, fitting, private, targets
-from omnisim.study.brand_tables import BrandTables, ChannelStatus
-from omnisim.study.private import PACE, POINTS, TOUCH, PrivateRepeat, Rate, check_target, measure
-from omnisim.study.targets import GMV, ORDERS, UV
+from omnisim.study.calibration import calibrate, fitting, private, targets
+from omnisim.study.calibration.brand_tables import BrandTables, ChannelStatus
+from omnisim.study.calibration.private import PACE, POINTS, TOUCH, PrivateRepeat, Rate, check_target, measure
+from omnisim.study.calibration.targets import GMV, ORDERS, UV
 
 
 def lively() -> om.Scenario:

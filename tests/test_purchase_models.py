@@ -11,9 +11,9 @@ from scipy.special import betaln, expit, gammaln, hyp2f1, logit
 from scipy.stats import beta as beta_law
 from scipy.stats import gamma as gamma_law
 
-from omnisim.study.purchase_fit import fit_process, histories, predict_totals
-from omnisim.study.purchase_forecast import beta_rule, expect, forecast, frequencies, gamma_rule, repeat_share
-from omnisim.study.purchase_models import (
+from omnisim.study.purchases.fit import fit_process, histories, predict_totals
+from omnisim.study.purchases.forecast import beta_rule, expect, forecast, frequencies, gamma_rule, repeat_share
+from omnisim.study.purchases.models import (
     BG_NBD,
     PARETO_NBD,
     Floats,
@@ -24,7 +24,7 @@ from omnisim.study.purchase_models import (
     plain_simulator,
     simulator,
 )
-from omnisim.study.transaction_log import read_log
+from omnisim.study.purchases.transaction_log import read_log
 
 PROCESSES = (BG_NBD, PARETO_NBD, simulator(1e-3))
 VALUES = {"bg_nbd": [0.2426, 125.0, 0.7929, 2.4258], "pareto_nbd": [0.553, 74.0, 0.606, 82.0],

@@ -13,8 +13,8 @@ from buying import draw_log
 import omnisim as om
 from omnisim.cli import main
 from omnisim.errors import UsageError
-from omnisim.study.purchase_models import log_likelihood
-from omnisim.study.repurchase import Repurchase
+from omnisim.study.purchases.models import log_likelihood
+from omnisim.study.purchases.repurchase import Repurchase
 
 LAPSING = {"rate": (0.6, 60.0), "lapse": (0.8, 2.4), "leave": 1.1e-4}
 
@@ -109,8 +109,8 @@ def brand(**sections: object) -> om.Scenario:
 
 
 def test_a_simulated_log_gives_its_own_parameters_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    from omnisim.study import repurchase_match
-    monkeypatch.setattr(repurchase_match, "RUNS", 1)
+    from omnisim.study.calibration import pace
+    monkeypatch.setattr(pace, "RUNS", 1)
     campaign = {"name": "sale", "start": "2024-09-01", "end": "2024-11-30", "factor": 2.0}
     made = brand().with_({"calendar.campaigns": [campaign]})
     orders = om.run(made, seed=3, threads=1).orders
@@ -126,8 +126,8 @@ def test_a_simulated_log_gives_its_own_parameters_back(monkeypatch: pytest.Monke
 
 
 def test_what_a_scenario_adds_to_rates_is_taken_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    from omnisim.study import repurchase_match
-    monkeypatch.setattr(repurchase_match, "RUNS", 1)
+    from omnisim.study.calibration import pace
+    monkeypatch.setattr(pace, "RUNS", 1)
     members = {"join": 0.0, "uplift": 0.5, "member_day": 8, "member_day_factor": 1.5}
     flash = {"channel": "shop", "seats": 20_000, "members": 0, "join_per_visit": 1.0, "leave_per_week": 0.0,
              "touch": 0.6, "push": 0.0, "share_rate": 0.0, "flash_weekday": None}
@@ -154,7 +154,7 @@ def test_expected_orders_by_customer(lapsing: Repurchase) -> None:
 
 
 def test_the_fit_is_an_optimum(lapsing: Repurchase) -> None:
-    from omnisim.study.purchase_fit import histories
+    from omnisim.study.purchases.fit import histories
     h, _, _ = histories(lapsing.log, lapsing.cut, lapsing.clock)
     for model in lapsing.models:
         fit = model.fit
@@ -225,9 +225,9 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_a_log_beside_the_brands_table_goes_into_the_fit(lapsing: Repurchase, monkeypatch: pytest.MonkeyPatch) -> None:
-    from omnisim.study import calibrate as fitting_a_table
-    from omnisim.study import fitting
-    from omnisim.study.brand_tables import BrandTables, ChannelStatus
+    from omnisim.study.calibration import calibrate as fitting_a_table
+    from omnisim.study.calibration import fitting
+    from omnisim.study.calibration.brand_tables import BrandTables, ChannelStatus
     monkeypatch.setattr(fitting, "SMALL_STEPS", 1)
     monkeypatch.setattr(fitting, "FULL_STEPS", 1)
     monkeypatch.setattr(fitting_a_table, "RETRIES", 0)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import qmc
 
-from omnisim.study import points
-from omnisim.study.sensitivity import (
+from omnisim.study.sweeping import points
+from omnisim.study.sweeping.sensitivity import (
     bootstrap,
     elementary_effects,
     fit_surface,

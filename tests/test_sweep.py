@@ -24,11 +24,11 @@ from omnisim.errors import OmnisimError, UsageError
 from omnisim.measure.kpis import KPIS, figures, measure
 from omnisim.scenario.model import Scenario
 from omnisim.simulation import simulate
-from omnisim.study.store import Store
-from omnisim.study.study import Study, open_study
-from omnisim.study.sweep_file import make_sweep
-from omnisim.study.sweep_plan import plan_sweep
-from omnisim.study.workers import Outcome, Task, Workers
+from omnisim.study.sweeping.store import Store
+from omnisim.study.sweeping.study import Study, open_study
+from omnisim.study.sweeping.sweep_file import make_sweep
+from omnisim.study.sweeping.sweep_plan import plan_sweep
+from omnisim.study.sweeping.workers import Outcome, Task, Workers
 from omnisim.terminal import Pace
 
 DOUYIN, TAOBAO = "channels.douyin.budget", "channels.taobao.budget"
@@ -85,7 +85,7 @@ def test_one_thread_a_worker_and_nothing_printed_gets_in_between() -> None:
 def test_the_same_bytes_for_any_number_of_workers_and_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = set()
     for jobs, group in ((1, 256), (2, 7), (8, 3)):
-        monkeypatch.setattr("omnisim.study.sweep.MOST_IN_GROUP", group)
+        monkeypatch.setattr("omnisim.study.sweeping.sweep.MOST_IN_GROUP", group)
         study = sweeping.run(tmp_path / str(jobs), jobs, points=50, replications=2)
         assert study.is_complete
         assert len(study.shards) >= 100 // group
@@ -153,7 +153,8 @@ def test_the_points_of_a_study_are_those_it_began_with(tmp_path: Path, monkeypat
     with sweep() as store:
         drawn = store.plan.columns
     with monkeypatch.context() as patch:  # another version of a library draws others
-        patch.setattr("omnisim.study.sweep_plan.DESIGNS", {"latin": lambda n, axes, seed: np.full((n, axes), 0.5)})
+        patch.setattr("omnisim.study.sweeping.sweep_plan.DESIGNS",
+                      {"latin": lambda n, axes, seed: np.full((n, axes), 0.5)})
         with sweep() as store:
             assert store.plan.columns == drawn
 

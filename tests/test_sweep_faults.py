@@ -20,10 +20,10 @@ import sweeping
 import omnisim
 from omnisim import sweeps
 from omnisim.errors import StorageError
-from omnisim.study import sweep
-from omnisim.study.store import LEDGER, SHARDS, Store
-from omnisim.study.study import Study, open_study
-from omnisim.study.workers import Workers
+from omnisim.study.sweeping import sweep
+from omnisim.study.sweeping.store import LEDGER, SHARDS, Store
+from omnisim.study.sweeping.study import Study, open_study
+from omnisim.study.sweeping.workers import Workers
 
 SCRIPT = [sys.executable, str(Path(sweeping.__file__))]
 ROOT = Path(omnisim.__file__).parents[1]
@@ -236,7 +236,7 @@ def test_a_read_only_directory(public: Path, tmp_path: Path) -> None:
                               check=False, env=ENVIRONMENT, preexec_fn=drop_rights)
         assert done.returncode == 5, done.stderr
         assert "Traceback" not in done.stderr
-    read = f"from omnisim.study.study import open_study; print(open_study({str(public / 'study')!r}).n_done)"
+    read = f"from omnisim.study.sweeping.study import open_study; print(open_study({str(public / 'study')!r}).n_done)"
     done = subprocess.run([sys.executable, "-c", read], capture_output=True, text=True, check=False, env=ENVIRONMENT,
                           preexec_fn=drop_rights)
     assert done.stdout == f"{POINTS}\n", done.stderr  # a finished study can be read where nothing can be written
@@ -263,7 +263,7 @@ def test_an_interrupt_ends_within_a_second(number: signal.Signals, undisturbed: 
                                          "metrics: [gmv, roi]\n")
     code = (f"import sys; sys.path.insert(0, {str(sweeping.HERE)!r}); import sweeping; "
             "from omnisim import cli, sweeps; "
-            "from omnisim.study import sweep; sweep.LONGEST_WAIT = 0.1; "
+            "from omnisim.study.sweeping import sweep; sweep.LONGEST_WAIT = 0.1; "
             "sweeps._hire = lambda plan, left, jobs, cluster: sweeping.workers(2, 0.1); "
             f"sys.argv = ['omnisim', 'sweep', {str(tmp_path / 'sweep.yaml')!r}, '--out', {str(directory)!r}]; "
             "cli.enter()")
@@ -289,7 +289,7 @@ def test_an_interrupt_ends_within_a_second(number: signal.Signals, undisturbed: 
 
 
 def test_the_ledger_takes_no_run_twice(tmp_path: Path) -> None:
-    from omnisim.study.store import Row
+    from omnisim.study.sweeping.store import Row
 
     with Store(tmp_path / "study", sweeping.plan(3)) as store:
         store.commit([Row(0, 0, [1.0, 2.0])])

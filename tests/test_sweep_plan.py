@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omnisim.errors import ScenarioError, UsageError
-from omnisim.study.axes import Axis, read_axes
-from omnisim.study.sweep_file import make_sweep, read_sweep
-from omnisim.study.sweep_plan import SweepPlan, plan_sweep, restore
+from omnisim.study.sweeping.axes import Axis, read_axes
+from omnisim.study.sweeping.sweep_file import make_sweep, read_sweep
+from omnisim.study.sweeping.sweep_plan import SweepPlan, plan_sweep, restore
 
 BRAND = small_brand()
 DOUYIN, TAOBAO = "channels.douyin.budget", "channels.taobao.budget"
@@ -184,9 +184,9 @@ def test_a_hundred_thousand_points_are_laid_out_quickly(tmp_path: Path) -> None:
 import time
 from pathlib import Path
 from omnisim.scenario.load import load
-from omnisim.study.store import Store
-from omnisim.study.sweep_file import make_sweep
-from omnisim.study.sweep_plan import plan_sweep
+from omnisim.study.sweeping.store import Store
+from omnisim.study.sweeping.sweep_file import make_sweep
+from omnisim.study.sweeping.sweep_plan import plan_sweep
 start = time.process_time()
 ranges = {{f"channels.{{name}}.budget": {{"low": 0, "high": 500}} for name in ("douyin", "taobao", "xiaohongshu")}}
 sweep = make_sweep(load({str(tmp_path / "base.yaml")!r}), ranges, method="latin", points=100_000)

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from omnisim.errors import UsageError
-from omnisim.study.transaction_log import read_log
+from omnisim.study.purchases.transaction_log import read_log
 
 
 def write(path: Path, *lines: str, encoding: str = "utf-8") -> Path:

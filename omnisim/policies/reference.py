@@ -44,7 +44,7 @@ class Reference:
         from omnisim.optimise.allocation import broken_limits
         from omnisim.optimise.prepare import prepare
         from omnisim.policies.programme import Once
-        from omnisim.study.search import Cents, Trial, climb
+        from omnisim.study.curves.search import Cents, Trial, climb
 
         today = Plan.today(belief).budgets
         observation = Observation(0, Plan(), _nothing, {name: cents[0] for name, cents in today.items()})

@@ -32,7 +32,7 @@ def compare(files: Annotated[list[Path], typer.Argument(metavar="FILE…")], see
     """Compare policies on one scenario, or several scenarios, on the same luck; write tables and plots with --out."""
     def job() -> Answer:
         from omnisim import door, storage
-        from omnisim.study.comparison import KIND
+        from omnisim.study.comparing.comparison import KIND
         from omnisim.terminal import comparison_answer
 
         scenarios = {file.stem: changed(door.load(file), sets or []) for file in files}

@@ -1,0 +1,44 @@
+"""What a planning policy believes of response: curves that are declared, else measured as an allocation measures them.
+
+With less effort: one round of steady levels around today's plan, few replications, nothing simulated afterwards.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from omnisim.optimise.curve_table import CurveTable
+from omnisim.optimise.declared import declared_curves, plan_days, today_spend
+from omnisim.scenario.model import Scenario
+from omnisim.study.curves.measured_curves import measure
+from omnisim.study.curves.measuring import Effort, base_of
+from omnisim.study.curves.probes import first_probes, tops_of
+
+RUNS = 3
+"""Replications that a belief is measured by."""
+
+
+def believed_curves(belief: Scenario, *, seed: int, threads: int = 1) -> CurveTable:
+    """The curves of a scenario over the periods of its plan, season and all.
+
+    Parameters
+    ----------
+    seed : int  luck of the runs
+    threads : int  changes no result
+
+    Notes
+    -----
+    Each channel is tried up to the whole budget, or to its caps, and planned no further. Only what happens within the
+    reported days counts, as a comparison counts it. A large market is told by 100,000 consumers, in stock and service
+    that never run out.
+    """
+    days = plan_days(belief, None)
+    if belief.curves:
+        return declared_curves(belief, days)
+    names = tuple(name for name, channel in belief.channels.items() if channel.active)
+    today = today_spend(belief, names, days) / days
+    base = base_of(belief, days, today, carry_out=False, effort=Effort(seed, RUNS, threads))
+    total = float(today[:, 0].sum()) if belief.limits.budget is None else belief.limits.budget
+    tops, _ = tops_of(base, belief.limits, 2.0 * total)
+    tops = np.where(tops > total, np.maximum(total, today[:, 0]), tops)
+    return measure(base, first_probes(base, tops), "profit").table()
