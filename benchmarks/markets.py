@@ -49,6 +49,8 @@ def markets(days: int = DAYS) -> dict[str, Market]:
     swinging = works.with_({"name": "swinging", "calendar.campaigns": [
         *(campaign.model_dump(mode="json") for campaign in works.calendar.campaigns), *swing(works, "douyin", 0),
         *swing(works, "taobao", 1)]})
+    shock = works.with_({"name": "shock", "calendar.campaigns": [
+        *(campaign.model_dump(mode="json") for campaign in works.calendar.campaigns), *fall(works, "douyin", 40, 0.2)]})
     stock = works.with_({"name": "stock", "population.scale": 1, "supply.unlimited": False, "supply.lead_time": 14,
                          **scaled(works, 1.0 / many),
                          **{f"products.{sku}.base_stock": int(1.05 * product.base_stock / many)
@@ -62,6 +64,8 @@ def markets(days: int = DAYS) -> dict[str, Market]:
                            "not know beforehand"),
         "swinging": Market(swinging, works, "抖音 and 淘宝 change places every 120 days: one draws half as many "
                            "again, the other a quarter; planners do not know beforehand"),
+        "shock": Market(shock, works, "overnight, after 40 days, 抖音 draws a fifth of what it did, for good; planners "
+                        "do not know beforehand"),
         "stock": Market(stock, None, "what sells is soon sold out"),
     }
 
@@ -73,6 +77,13 @@ def drift(scenario: om.Scenario, channel: str, last: float) -> list[dict[str, ob
     return [{"name": f"{channel} {k}", "start": (start + datetime.timedelta(days=k * length)).isoformat(),
              "end": (start + datetime.timedelta(days=(k + 1) * length - 1 if k < steps else 3650)).isoformat(),
              "factor": {channel: last ** (k / steps)}} for k in range(1, steps + 1)]
+
+
+def fall(scenario: om.Scenario, channel: str, day: int, factor: float) -> list[dict[str, object]]:
+    """A factor on one channel from a day on."""
+    start = scenario.horizon.start + datetime.timedelta(days=day)
+    return [{"name": f"{channel} falls", "start": start.isoformat(),
+             "end": (start + datetime.timedelta(days=3650)).isoformat(), "factor": {channel: factor}}]
 
 
 def swing(scenario: om.Scenario, channel: str, turn: int) -> list[dict[str, object]]:

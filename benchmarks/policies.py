@@ -35,8 +35,10 @@ TEAMS = {"a team a channel": {"rights": "own"},
 """Who decides on which data: rights, integration of data and what it costs, delay of decisions."""
 CHANNELS = ("xiaohongshu", "douyin", "taobao", "community")
 QUICK_DAYS = 120
-DRIFTS = ("drifting", "swinging", "seeding")
-"""Markets that cadences are compared in: two that change, slowly and quickly, and one that does not."""
+DRIFTS = ("shock", "drifting", "swinging", "seeding")
+"""Markets that cadences are compared in: three that change, once, slowly and again and again, and one that does not."""
+CADENCE_ONLY = ("shock", "swinging")
+"""Markets of no other comparison."""
 TEAMED = ("drifting", "seeding")
 """Markets that teams are compared in."""
 
@@ -177,8 +179,8 @@ def main() -> None:
         if name not in wanted:
             continue
         start, used = time.monotonic(), time.process_time()
-        fresh = [] if name == "swinging" else [rows_of(name, compare(market, seeds=seeds, tries=tries,
-                                                                     jobs=options.jobs))]
+        fresh = [] if name in CADENCE_ONLY else [rows_of(name, compare(market, seeds=seeds, tries=tries,
+                                                                       jobs=options.jobs))]
         if name in DRIFTS and not options.quick:
             fresh.append(rows_of(f"{name}, cadence", cadences(market, seeds=seeds, jobs=options.jobs)))
         if name in TEAMED and not options.quick:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from omnisim.errors import UsageError
 from omnisim.plan import Observation, Plan, Policy
 from omnisim.policies import POLICIES, find_policy
 from omnisim.policies.bandit import Bandit
+from omnisim.policies.levels import Levels, stretch
 from omnisim.policies.pause import Pause
 from omnisim.policies.programme import Once, Rolling
 from omnisim.policies.shares import Equal, LastClick, Returns
@@ -199,10 +201,10 @@ def test_rolling_moves_money_with_the_level() -> None:
     policy = Rolling(belief(limits={"spend_all": True}))
     first = cents(policy.review(observe({"a": {}, "b": {}}, budgets={"a": 1200, "b": 3000})))
     worse = {"a": {}, "b": {"clicks": 50}}
-    levels = policy.levels(observe(worse).recent(28))
+    later = policy.review(observe(worse, budgets=first, day=7))
+    levels = policy.planned
     assert levels["a"] == 1.0
     assert levels["b"] == pytest.approx(0.5, rel=0.02)
-    later = policy.review(observe(worse, budgets=first, day=7))
     weight = np.array([54.0**2 / 12.0, (189.0 * levels["b"]) ** 2 / 30.0])
     assert later is not None
     assert later.budget_on("a", 0) == first["a"]  # what was spent stays
@@ -210,13 +212,50 @@ def test_rolling_moves_money_with_the_level() -> None:
         assert later.budget_on("a", day) == pytest.approx(4200 * weight[0] / weight.sum(), abs=2)
 
 
-def test_rolling_takes_little_for_luck() -> None:
-    """Six tenths of the clicks: almost nothing where there were few of them, nearly all of it where there were many."""
-    few, many = Rolling(belief()), Rolling(belief())
-    few.review(observe({"a": {"clicks": 1.0}, "b": {}}, budgets={"a": 1200, "b": 3000}))
-    many.review(observe({"a": {}, "b": {}}, budgets={"a": 1200, "b": 3000}))
-    assert 0.95 < few.levels(observe({"a": {"clicks": 0.6}, "b": {}}).recent(7))["a"] <= 1.0
-    assert 0.6 < many.levels(observe({"a": {"clicks": 60.0}, "b": {}}).recent(28))["a"] < 0.63
+def levels_of(clicks: list[float], *, scale: int = 1) -> Levels:
+    """Levels against ninety days of one channel with these clicks a day."""
+    one = belief().with_({"population.scale": scale})
+    return Levels(one, 28, stretch(observe({"a": {"clicks": clicks[0]}, "b": {}}), one, 90))
+
+
+def test_levels_take_little_for_luck() -> None:
+    """Six tenths of the clicks: less is believed where there were few of them, nearly all where there were many."""
+    few, many = levels_of([1.0]), levels_of([100.0])
+    ratio, variance = np.log(0.6), 1 / (0.6 * 28) + 1 / 90
+    shrunk = np.exp(ratio * (1 - variance / ratio**2))
+    assert few.look(observe({"a": {"clicks": 0.6}, "b": {}}))["a"] == pytest.approx(shrunk, rel=1e-9)
+    assert 0.6 < many.look(observe({"a": {"clicks": 60.0}, "b": {}}))["a"] < 0.61
+    # a simulated consumer that stands for a hundred is no more evidence than one
+    alike = levels_of([100.0], scale=100).look(observe({"a": {"clicks": 60.0}, "b": {}}))
+    assert alike["a"] == pytest.approx(shrunk, rel=1e-9)
+
+
+def test_a_week_that_contradicts_those_before_is_believed_alone() -> None:
+    usual, fallen = {"a": {"clicks": 100.0}, "b": {}}, {"a": {"clicks": 20.0}, "b": {}}
+    history = pd.concat([observe(usual).history.head(2 * 83), observe(fallen).history.tail(2 * 7)])
+    seen = replace(observe(usual), read=lambda table: history)
+    assert levels_of([100.0]).look(seen)["a"] == pytest.approx(0.2, rel=0.02)
+    drop = pd.concat([observe(usual).history.head(2 * 83), observe({"a": {"clicks": 98.0}, "b": {}}).history.tail(14)])
+    assert levels_of([100.0]).look(replace(seen, read=lambda table: drop))["a"] == pytest.approx(0.999, abs=0.006)
+
+
+def test_a_channel_out_of_sight_keeps_its_level() -> None:
+    levels = levels_of([100.0])
+    assert levels.look(observe({"a": {"clicks": 50.0}, "b": {}}))["a"] == pytest.approx(0.5, rel=0.02)
+    unseen = {"a": {"clicks": 0.0, "impressions": 0.0, "cost": 0.0}, "b": {}}
+    assert levels.look(observe(unseen))["a"] == pytest.approx(0.5, rel=0.02)
+
+
+def test_rolling_keeps_an_eye_on_a_channel_that_does_not_pay() -> None:
+    """A cap of clicks a window, at the price of the days before: 25 at 1 yuan in 28 days."""
+    dead = {"curves.a.scale": 1e-6}
+    seen = observe({"a": {}, "b": {}}, budgets={"a": 1200, "b": 3000})
+    assert cents(Once(belief().with_(dead)).review(seen))["a"] == 0
+    assert cents(Rolling(belief().with_(dead)).review(seen))["a"] == pytest.approx(100 * 25 / 28, abs=1)
+    closed = belief(limits={"channels": {"a": {"cap": 0.0}}}).with_(dead)
+    assert cents(Rolling(closed).review(seen))["a"] == 0
+    shut = belief(limits={"rows": [{"limit": "none", "channel": "a", "sense": "<=", "value": 0.0}]}).with_(dead)
+    assert cents(Rolling(shut).review(seen))["a"] == 0
 
 
 class Hill:

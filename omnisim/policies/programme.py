@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -11,9 +10,9 @@ import numpy as np
 
 from omnisim.errors import Fault, InfeasibleError, UsageError
 from omnisim.plan import Observation, Plan
+from omnisim.policies.levels import BEFORE, Levels, stretch
 
 if TYPE_CHECKING:
-    import pandas as pd
     from numpy.typing import NDArray
 
     from omnisim.optimise.budget_plan import BudgetPlan
@@ -26,10 +25,6 @@ PATIENCE = 3600.0
 """Seconds that a plan may take: none takes one, and a limit that is met would make the plan depend on the machine."""
 GAP, ROUGH_GAP = 1e-4, 1e-2
 """To stop at: of concave curves, and of S-shaped ones."""
-BEFORE = 90
-"""Days before the first review that levels are taken against."""
-LEAST_LEVEL, MOST_LEVEL = 0.2, 5.0
-"""A channel is believed to have become worse or better by no more than this."""
 
 
 @dataclass
@@ -77,14 +72,18 @@ class Once:
         """
         from omnisim.optimise.allocation import Effort, allocate_table
 
-        table, request = self.task(observation, levels)
-        if not request.budget:
-            return None
-        gap = GAP if table.is_concave else ROUGH_GAP
-        try:
-            found = allocate_table(table, request, Effort(gap=gap, time_limit=PATIENCE, cents=True))
-        except InfeasibleError as error:
-            observation.note(f"no plan within the limits: {error.faults[0]}")
+        found = None
+        for table, request in self.tasks(observation, levels):
+            if not request.budget:
+                return None
+            gap = GAP if table.is_concave else ROUGH_GAP
+            try:
+                found = allocate_table(table, request, Effort(gap=gap, time_limit=PATIENCE, cents=True))
+                break
+            except InfeasibleError as error:
+                why = error.faults[0]
+        if found is None:
+            observation.note(f"no plan within the limits: {why}")
             return None
         observation.note(f"predicted {found.objective:,.0f}")
         days = request.days
@@ -96,6 +95,10 @@ class Once:
         budgets = {name: tuple(int(cents) for cents in line)
                    for name, line in zip(table.channels, found.daily_cents, strict=True)}
         return observation.plan.with_budgets(Plan(first_days, budgets), table.channels)
+
+    def tasks(self, observation: Observation, levels: Mapping[str, float]) -> Iterator[tuple[CurveTable, Request]]:
+        """What is to be solved; a later one where the limits leave no plan for those before."""
+        yield self.task(observation, levels)
 
     def task(self, observation: Observation, levels: Mapping[str, float]) -> tuple[CurveTable, Request]:
         """What is to be solved: what was spent until now stays, the curves' scale times their levels from now on."""
@@ -134,72 +137,51 @@ class Rolling(Once):
     """The best budgets at each review, on the first day's curves re-levelled by what was observed since.
 
     A curve's level is the share of the people reached who click, now against the 90 days before the first review, less
-    what the calendar explains. Nothing is simulated. Sales are left out: they come from visits of all origins, follow
-    what other channels and the plan itself have done, and do not tell what the money of this channel brings. A channel
-    whose visitors buy less is therefore not seen.
+    what the calendar explains (`Levels`). Nothing is simulated. Sales are left out: they come from visits of all
+    origins, follow what other channels and the plan itself have done, and do not tell what the money of this channel
+    brings. A channel whose visitors buy less is therefore not seen. A channel that is not worth its money keeps just so
+    much that its clicks still tell when it becomes so, as far as the limits allow.
 
     Parameters
     ----------
-    window : int [day]  that is looked back on
+    window : int [day]  that is looked back on, more than a week
     notice : float [relative]  least change of a level, since the last plan, that is worth planning for
     change : float [share]  of what is expected in all: least gain that is worth a new plan
+    watch : int [click]  that each channel is to bring in a window: 25 tell its level within a fifth
     """
 
     window: int = 28
     notice: float = 0.02
     change: float = 0.001
+    watch: int = 25
     name: str = "lp_rolling"
-    base: pd.DataFrame | None = field(default=None, repr=False)
+    levels: Levels | None = field(default=None, repr=False)
     planned: dict[str, float] = field(default_factory=dict, repr=False)
-    usual: NDArray[np.float64] = field(default_factory=lambda: np.ones(1), repr=False)
 
     def review(self, observation: Observation) -> Plan | None:
         """A new plan where it is expected to bring enough more than the one in force."""
-        if self.base is None:
-            self.base, self.usual = observation.recent(BEFORE), self._season(observation, BEFORE)
+        if self.levels is None:
+            if self.belief is not None:
+                self.levels = Levels(self.belief, self.window, stretch(observation, self.belief, BEFORE))
             return self.plan(observation, {})
-        season = self._season(observation, self.window) / self.usual
-        levels = self.levels(observation.recent(self.window), dict(zip(observation.budgets, season, strict=True)))
+        levels = self.levels.look(observation)
         observation.note("level " + ", ".join(f"{name} {level:.2f}" for name, level in levels.items()))
         if all(abs(level / self.planned.get(name, 1.0) - 1.0) < self.notice for name, level in levels.items()):
             return None
         self.planned = levels
         return self.plan(observation, levels, self.change)
 
-    def _season(self, observation: Observation, days: int) -> NDArray[np.float64]:
-        """Mean weight of each channel by the calendar over the last days that were seen (channels,)."""
-        from omnisim.season import Season
-
-        assert self.belief is not None
-        season = Season(self.belief, list(observation.budgets))
-        weights = [season.weight(day) for day in range(observation.seen - days, observation.seen)]
-        return np.asarray(np.mean(weights, axis=0))
-
-    def levels(self, now: pd.DataFrame, season: Mapping[str, float] | None = None) -> dict[str, float]:
-        """How much better or worse than at first each channel works: the ratio, drawn to 1 as far as it may be luck.
-
-        Parameters
-        ----------
-        now : DataFrame  sums by channel, as `Observation.recent`
-        season : channel -> float  what clicks are expected to be times those at first by the calendar; 1 unless given
-
-        Notes
-        -----
-        The log of a ratio of counts has a variance of the sum of their reciprocals; it is shrunk by
-        max(0, 1 − variance / ratio²), as James and Stein (1961) would.
-        """
-        assert self.base is not None
-        found = {}
-        for name in now.index:
-            then, here = self.base.loc[name], now.loc[name]
-            log, variance = 0.0, 0.0
-            if min(then["clicks"], here["clicks"], then["impressions"], here["impressions"]) > 0:
-                log = math.log(here["clicks"] / here["impressions"]) - math.log(then["clicks"] / then["impressions"])
-                log -= math.log(max((season or {}).get(str(name), 1.0), 1e-9))
-                variance = 1.0 / here["clicks"] + 1.0 / then["clicks"]
-            shrunk = log * max(0.0, 1.0 - variance / log**2) if log else 0.0
-            found[str(name)] = min(MOST_LEVEL, max(LEAST_LEVEL, math.exp(shrunk)))
-        return found
+    def tasks(self, observation: Observation, levels: Mapping[str, float]) -> Iterator[tuple[CurveTable, Request]]:
+        """With what watching takes, and without."""
+        table, request = self.task(observation, levels)
+        if self.levels is not None:
+            one, limits = table.curves, request.limits.channels
+            watched = {name: money for name, money in self.levels.watch(self.watch).items()
+                       if name not in limits or not limits[name].opening_cost}
+            least = np.array([[watched.get(name, 0.0)] for name in table.channels]) * request.days
+            one = one._replace(floor=np.minimum(np.maximum(one.floor, least), one.cap))
+            yield replace(table, draws=(one,)), request
+        yield table, request
 
 
 def _is_better(found: BudgetPlan, force: NDArray[np.float64], worth: float) -> bool:
