@@ -88,7 +88,7 @@ class Levels:
         """Log of how much more clicks an impression brings, calendar aside, and its variance; None if not seen."""
         log, variance = 0.0, 0.0
         for sign, days in ((1.0, here), (-1.0, then)):
-            clicks, impressions = (float(days.sums.at[name, column]) for column in ("clicks", "impressions"))
+            clicks, impressions = map(float, days.sums.loc[name, ["clicks", "impressions"]])
             if min(clicks, impressions) <= 0:
                 return None
             log += sign * math.log(clicks / impressions / max(days.season[place], 1e-9))
