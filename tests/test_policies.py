@@ -239,6 +239,15 @@ def test_a_week_that_contradicts_those_before_is_believed_alone() -> None:
     assert levels_of([100.0]).look(replace(seen, read=lambda table: drop))["a"] == pytest.approx(0.999, abs=0.006)
 
 
+def test_luck_is_no_news() -> None:
+    """A tenth fewer clicks: news where a window holds 2,520 of them, none where it holds 25."""
+    for clicks, is_news in ((100.0, True), (1.0, False)):
+        levels = levels_of([clicks])
+        levels.look(observe({"a": {"clicks": 0.9 * clicks}, "b": {}}))
+        assert levels.is_news({}, 0.02) == is_news
+        assert not levels.is_news(levels.last, 0.02)
+
+
 def test_a_channel_out_of_sight_keeps_its_level() -> None:
     levels = levels_of([100.0])
     assert levels.look(observe({"a": {"clicks": 50.0}, "b": {}}))["a"] == pytest.approx(0.5, rel=0.02)

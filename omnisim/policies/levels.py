@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -58,6 +58,7 @@ class Levels:
     def __init__(self, belief: Scenario, window: int, base: Stretch) -> None:
         self.belief, self.window, self.base = belief, window, base
         self.last: dict[str, float] = {}
+        self.errors: dict[str, float] = {}
 
     def look(self, observation: Observation) -> dict[str, float]:
         """The level of each channel that the policy decides about, at a review."""
@@ -71,8 +72,14 @@ class Levels:
             if found is not None:
                 log, variance = found
                 shrunk = log * max(0.0, 1.0 - variance / log**2) if log else 0.0
+                self.errors[name] = math.sqrt(variance)
                 self.last[name] = min(MOST_LEVEL, max(LEAST_LEVEL, math.exp(shrunk)))
         return {name: self.last.get(name, 1.0) for name in observation.budgets}
+
+    def is_news(self, before: Mapping[str, float], notice: float) -> bool:
+        """Whether a level lies off what it was taken for by more than `notice` [relative] and its standard error."""
+        return any(abs(math.log(level / before.get(name, 1.0))) >= max(notice, self.errors[name])
+                   for name, level in self.last.items())
 
     def watch(self, clicks: int) -> dict[str, float]:
         """Daily spend [currency/day] that brings each channel so many clicks in a window, at the price of the base.

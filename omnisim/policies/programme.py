@@ -145,7 +145,8 @@ class Rolling(Once):
     Parameters
     ----------
     window : int [day]  that is looked back on, more than a week
-    notice : float [relative]  least change of a level, since the last plan, that is worth planning for
+    notice : float [relative]  least change of a level, since the last plan, that is worth planning for; never less than
+        the level's standard error
     change : float [share]  of what is expected in all: least gain that is worth a new plan
     watch : int [click]  that each channel is to bring in a window: 25 tell its level within a fifth
     """
@@ -166,7 +167,7 @@ class Rolling(Once):
             return self.plan(observation, {})
         levels = self.levels.look(observation)
         observation.note("level " + ", ".join(f"{name} {level:.2f}" for name, level in levels.items()))
-        if all(abs(level / self.planned.get(name, 1.0) - 1.0) < self.notice for name, level in levels.items()):
+        if not self.levels.is_news(self.planned, self.notice):
             return None
         self.planned = levels
         return self.plan(observation, levels, self.change)

@@ -78,6 +78,15 @@ def draw(luck):
 
 
 @inner
+def is_among(group, first, last, cell):
+    """Whether the places from first to before last of group hold the cell."""
+    found = False
+    for j in range(first, last):
+        found |= group[j] == cell
+    return found
+
+
+@inner
 def choose(links, state):
     """Cells to take out, into state.group: some of one article, one node, one week at a node, or one week; how many."""
     luck, group, order = state.luck, state.group, state.order
@@ -102,11 +111,7 @@ def choose(links, state):
             continue
         if kind >= 2 and order[c, week] == 0:
             continue
-        is_new = True
-        for j in range(n):
-            if group[j] == c:
-                is_new = False
-        if is_new:
+        if not is_among(group, 0, n, c):
             group[n] = c
             n += 1
     return n
@@ -130,11 +135,7 @@ def add_feeders(links, group, n):
         w = links.feeder[group[j]]
         if w < 0:
             continue
-        is_new = True
-        for i in range(n, total):
-            if group[i] == w:
-                is_new = False
-        if is_new:
+        if not is_among(group, n, total, w):
             group[total] = w
             total += 1
     return total
