@@ -178,15 +178,21 @@ def test_policies_forget_between_replications(brand: om.Scenario) -> None:
 
 
 def test_only_one_learns_what_many_believe(brand: om.Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
+    from omnisim.optimise.declared import declared_curves
     from omnisim.study.curves import belief
 
     asked = []
-    true = belief.believed_curves
-    monkeypatch.setattr(belief, "believed_curves", lambda one, **options: asked.append(one) or true(one, **options))
-    believed = brand.with_({"name": "believed", "curves.douyin.scale": 1e-6})
-    one = om.compare(brand, ["lp_once", "lp_rolling"], replications=1, belief=believed, jobs=1)
-    assert [each.name for each in asked] == ["believed"]
-    assert one.budgets.loc["lp_once", "douyin"] < 1.0
+
+    def measured(one: om.Scenario, days: Any, *effort: int) -> Any:
+        asked.append(one)
+        return declared_curves(one.with_({"curves.douyin.scale": 1e-6}), days)
+
+    monkeypatch.setattr(belief, "_measured", measured)
+    believed = brand.with_({"name": "believed by many"})
+    for policies in (["lp_once", "lp_rolling"], ["lp_once"]):
+        one = om.compare(brand, policies, replications=1, belief=believed, jobs=1)
+        assert [each.name for each in asked] == ["believed by many"]
+        assert one.budgets.loc["lp_once", "douyin"] < 1.0
 
 
 def test_replications_until_it_is_narrow_enough(brand: om.Scenario) -> None:

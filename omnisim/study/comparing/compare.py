@@ -5,19 +5,15 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from omnisim.errors import Fault, UsageError
 from omnisim.scenario.advice import did_you_mean
-from omnisim.scenario.model import PolicyChoice, Scenario
+from omnisim.scenario.model import Scenario
 from omnisim.study.comparing.arms import Arm, Outcome, run_replications, workers
 from omnisim.study.comparing.comparison import Comparison
 from omnisim.study.comparing.paired import replications_needed
-
-if TYPE_CHECKING:
-    from omnisim.optimise.curve_table import CurveTable
 
 Progress = Callable[[int, int], None]
 PILOT = 10
@@ -117,7 +113,6 @@ def prepare(arms: Sequence[Arm], beliefs: Mapping[str, Scenario], seed: int, thr
     """
     from omnisim.study.curves.belief import believed_curves
 
-    learnt: dict[str, CurveTable] = {}
     ready = []
     for arm in arms:
         policy = arm.fresh()
@@ -127,12 +122,8 @@ def prepare(arms: Sequence[Arm], beliefs: Mapping[str, Scenario], seed: int, thr
         truth = arm.scenario
         belief = truth if getattr(policy, "knows_truth", False) else beliefs.get(truth.hash, truth)
         belief = belief.model_copy(update={"horizon": truth.horizon, "limits": truth.limits})
-        curves = []
-        if getattr(policy, "needs_curves", False):
-            key = belief.model_copy(update={"policy": PolicyChoice()}).hash  # who decides changes no curve
-            if key not in learnt:
-                learnt[key] = believed_curves(belief, seed=seed + BELIEF_SEED, threads=threads)
-            curves.append(learnt[key])
+        needs = getattr(policy, "needs_curves", False)
+        curves = [believed_curves(belief, seed=seed + BELIEF_SEED, threads=threads)] if needs else []
         policy = copy.deepcopy(policy)
         policy.prepare(belief, seed + BELIEF_SEED, *curves)  # type: ignore[attr-defined]  # it has one
         ready.append(replace(arm, policy=policy))

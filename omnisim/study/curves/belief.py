@@ -6,16 +6,20 @@ With less effort: one round of steady levels around today's plan, few replicatio
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from omnisim.optimise.curve_table import CurveTable
 from omnisim.optimise.declared import declared_curves, plan_days, today_spend
-from omnisim.scenario.model import Scenario
+from omnisim.scenario.model import PolicyChoice, Scenario
 from omnisim.study.curves.measured_curves import measure
 from omnisim.study.curves.measuring import Effort, base_of
 from omnisim.study.curves.probes import first_probes, tops_of
 
 RUNS = 3
 """Replications that a belief is measured by."""
+KEPT = 8
+"""Beliefs whose curves are kept for the next comparison of this process."""
+_known: dict[tuple[str, int], CurveTable] = {}
 
 
 def believed_curves(belief: Scenario, *, seed: int, threads: int = 1) -> CurveTable:
@@ -30,11 +34,22 @@ def believed_curves(belief: Scenario, *, seed: int, threads: int = 1) -> CurveTa
     -----
     Each channel is tried up to the whole budget, or to its caps, and planned no further. Only what happens within the
     reported days counts, as a comparison counts it. A large market is told by 100,000 consumers, in stock and service
-    that never run out.
+    that never run out. What was measured is kept: the same belief and seed give the same curves at once.
     """
     days = plan_days(belief, None)
     if belief.curves:
         return declared_curves(belief, days)
+    key = belief.model_copy(update={"policy": PolicyChoice()}).hash, seed  # who decides changes no curve
+    if key not in _known:
+        found = _measured(belief, days, seed, threads)
+        for old in list(_known)[:max(0, len(_known) + 1 - KEPT)]:
+            del _known[old]
+        _known[key] = found
+    return _known[key]
+
+
+def _measured(belief: Scenario, days: NDArray[np.float64], seed: int, threads: int) -> CurveTable:
+    """Measured by simulating."""
     names = tuple(name for name, channel in belief.channels.items() if channel.active)
     today = today_spend(belief, names, days) / days
     base = base_of(belief, days, today, carry_out=False, effort=Effort(seed, RUNS, threads))
