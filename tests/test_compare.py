@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -185,10 +186,10 @@ def test_only_one_learns_what_many_believe(brand: om.Scenario, monkeypatch: pyte
 
     def measured(one: om.Scenario, days: Any, *effort: int) -> Any:
         asked.append(one)
-        return declared_curves(one.with_({"curves.douyin.scale": 1e-6}), days)
+        return declared_curves(one.with_({"curves": brand.with_({"curves.douyin.scale": 1e-6}).curves}), days)
 
     monkeypatch.setattr(belief, "_measured", measured)
-    believed = brand.with_({"name": "believed by many"})
+    believed = brand.with_({"name": "believed by many", "curves": {}})
     for policies in (["lp_once", "lp_rolling"], ["lp_once"]):
         one = om.compare(brand, policies, replications=1, belief=believed, jobs=1)
         assert [each.name for each in asked] == ["believed by many"]
