@@ -13,7 +13,7 @@ from omnisim.errors import UsageError
 from omnisim.plan import Observation, Plan, Policy
 from omnisim.policies import POLICIES, find_policy
 from omnisim.policies.bandit import Bandit
-from omnisim.policies.levels import Levels, stretch
+from omnisim.policies.levels import Levels, stretches
 from omnisim.policies.pause import Pause
 from omnisim.policies.programme import Once, Rolling
 from omnisim.policies.shares import Equal, LastClick, Returns
@@ -215,7 +215,7 @@ def test_rolling_moves_money_with_the_level() -> None:
 def levels_of(clicks: list[float], *, scale: int = 1) -> Levels:
     """Levels against ninety days of one channel with these clicks a day."""
     one = belief().with_({"population.scale": scale})
-    return Levels(one, 28, stretch(observe({"a": {"clicks": clicks[0]}, "b": {}}), one, 90))
+    return Levels(one, 28, *stretches(observe({"a": {"clicks": clicks[0]}, "b": {}}), one, (90, 0)))
 
 
 def test_levels_take_little_for_luck() -> None:

@@ -17,7 +17,7 @@ from omnisim.measure.observed import reader
 from omnisim.optimise.declared import declared_curves, plan_days
 from omnisim.plan import Observation, Plan
 from omnisim.policies import find_policy
-from omnisim.policies.levels import Levels, stretch
+from omnisim.policies.levels import Levels, stretches
 from omnisim.policies.pause import Pause
 from omnisim.policies.programme import Once, Rolling
 from omnisim.policies.reference import Reference
@@ -203,7 +203,7 @@ def test_the_calendar_explains_what_it_explains() -> None:
     first, now = observe({"a": {}, "b": {}}), observe({"a": {"clicks": 200}, "b": {}})
     for known, level in ((doubled, 1.0), (market(), 2.0)):
         before = replace(first, seen=-28)
-        assert Levels(known, 28, stretch(before, known, 90)).look(now)["a"] == pytest.approx(level, rel=0.02)
+        assert Levels(known, 28, *stretches(before, known, (90, 0))).look(now)["a"] == pytest.approx(level, rel=0.02)
 
 
 def test_a_team_keeps_what_is_said_of_its_channel() -> None:

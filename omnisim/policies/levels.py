@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from omnisim.plan import Observation
     from omnisim.scenario.model import Scenario
 
+Floats = NDArray[np.float64]
 BEFORE = 90
 """Days before the first review that levels are taken against."""
 LATE = 7
@@ -25,16 +25,19 @@ LEAST_LEVEL, MOST_LEVEL = 0.2, 5.0
 
 
 class Stretch(NamedTuple):
-    """What was seen on some days in a row.
+    """What was seen of each channel that the policy decides about, on some days in a row; all (channels,).
 
     Parameters
     ----------
-    sums : DataFrame  sums by channel, as `Observation.recent`
-    season : float (channels,)  mean weight of a day by the calendar
+    impressions, clicks : float64
+    cost : float64 [currency]
+    season : float64  mean weight of a day by the calendar
     """
 
-    sums: pd.DataFrame
-    season: Sequence[float]
+    impressions: Floats
+    clicks: Floats
+    cost: Floats
+    season: Floats
 
 
 class Levels:
@@ -62,13 +65,12 @@ class Levels:
 
     def look(self, observation: Observation) -> dict[str, float]:
         """The level of each channel that the policy decides about, at a review."""
-        whole = stretch(observation, self.belief, self.window)
-        early = stretch(observation, self.belief, self.window - LATE, before=LATE)
-        late = stretch(observation, self.belief, LATE)
+        whole, early, late = stretches(observation, self.belief, (self.window, 0), (self.window - LATE, LATE),
+                                       (LATE, 0))
         for place, name in enumerate(observation.budgets):
-            moved = self._change(name, place, early, late)
+            moved = self._change(place, early, late)
             now = late if moved is not None and abs(moved[0]) > SURE * math.sqrt(moved[1]) else whole
-            found = self._change(name, place, self.base, now)
+            found = self._change(place, self.base, now)
             if found is not None:
                 log, variance = found
                 shrunk = log * max(0.0, 1.0 - variance / log**2) if log else 0.0
@@ -81,33 +83,40 @@ class Levels:
         return any(abs(math.log(level / before.get(name, 1.0))) >= max(notice, self.errors[name])
                    for name, level in self.last.items())
 
-    def watch(self, clicks: int) -> dict[str, float]:
-        """Daily spend [currency/day] that brings each channel so many clicks in a window, at the price of the base.
+    def watch(self, clicks: int) -> Floats:
+        """Daily spend (channels,) [currency/day] that brings so many clicks in a window, at the price of the base.
 
-        A channel that nothing was spent on has none.
+        0 for a channel that nothing was spent on.
         """
-        sums = self.base.sums
-        paid = sums[(sums["cost"] > 0) & (sums["clicks"] > 0)]
-        wanted = clicks * self.belief.population.scale / self.window
-        return {str(name): wanted * row["cost"] / row["clicks"] for name, row in paid.iterrows()}
+        base, wanted = self.base, clicks * self.belief.population.scale / self.window
+        return np.divide(wanted * base.cost, base.clicks, out=np.zeros(base.cost.size), where=base.clicks > 0)
 
-    def _change(self, name: str, place: int, then: Stretch, here: Stretch) -> tuple[float, float] | None:
+    def _change(self, place: int, then: Stretch, here: Stretch) -> tuple[float, float] | None:
         """Log of how much more clicks an impression brings, calendar aside, and its variance; None if not seen."""
         log, variance = 0.0, 0.0
         for sign, days in ((1.0, here), (-1.0, then)):
-            clicks, impressions = map(float, days.sums.loc[name, ["clicks", "impressions"]])
+            clicks, impressions = float(days.clicks[place]), float(days.impressions[place])
             if min(clicks, impressions) <= 0:
                 return None
-            log += sign * math.log(clicks / impressions / max(days.season[place], 1e-9))
+            log += sign * math.log(clicks / impressions / max(float(days.season[place]), 1e-9))
             variance += self.belief.population.scale / clicks
         return log, variance
 
 
-def stretch(observation: Observation, belief: Scenario, days: int, *, before: int = 0) -> Stretch:
-    """What was seen over so many days, `before` of the newest left out."""
+def stretches(observation: Observation, belief: Scenario, *wanted: tuple[int, int]) -> list[Stretch]:
+    """What was seen on stretches of days, each given by its length and by how many of the newest days come after it.
+
+    Fewer days where the past is shorter.
+    """
     from omnisim.season import Season
 
-    season = Season(belief, list(observation.budgets))
-    last = observation.seen - before
-    weights = [season.weight(day) for day in range(last - days, last)]
-    return Stretch(observation.recent(days, before=before), np.mean(weights, axis=0))
+    rows, names = observation.history, list(observation.budgets)
+    shown = list(dict.fromkeys(rows["channel"]))  # a row for each of them on every day
+    seen = rows[["impressions", "clicks", "cost"]].to_numpy(float).reshape(-1, len(shown), 3)
+    places, season, found = [shown.index(name) for name in names], Season(belief, names), []
+    for days, after in wanted:
+        sums = seen[:len(seen) - after][-days:, places].sum(axis=0)
+        last = observation.seen - after
+        weights = [season.weight(day) for day in range(last - days, last)]
+        found.append(Stretch(sums[:, 0], sums[:, 1], sums[:, 2], np.mean(weights, axis=0)))
+    return found

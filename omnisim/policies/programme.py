@@ -10,7 +10,7 @@ import numpy as np
 
 from omnisim.errors import Fault, InfeasibleError, UsageError
 from omnisim.plan import Observation, Plan
-from omnisim.policies.levels import BEFORE, Levels, stretch
+from omnisim.policies.levels import BEFORE, Levels, stretches
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -163,7 +163,8 @@ class Rolling(Once):
         """A new plan where it is expected to bring enough more than the one in force."""
         if self.levels is None:
             if self.belief is not None:
-                self.levels = Levels(self.belief, self.window, stretch(observation, self.belief, BEFORE))
+                [base] = stretches(observation, self.belief, (BEFORE, 0))
+                self.levels = Levels(self.belief, self.window, base)
             return self.plan(observation, {})
         levels = self.levels.look(observation)
         observation.note("level " + ", ".join(f"{name} {level:.2f}" for name, level in levels.items()))
@@ -177,8 +178,8 @@ class Rolling(Once):
         table, request = self.task(observation, levels)
         if self.levels is not None:
             one, limits = table.curves, request.limits.channels
-            watched = {name: money for name, money in self.levels.watch(self.watch).items()
-                       if name not in limits or not limits[name].opening_cost}
+            watched = {name: money for name, money in zip(observation.budgets, self.levels.watch(self.watch).tolist(),
+                       strict=True) if name not in limits or not limits[name].opening_cost}
             least = np.array([[watched.get(name, 0.0)] for name in table.channels]) * request.days
             one = one._replace(floor=np.minimum(np.maximum(one.floor, least), one.cap))
             yield replace(table, draws=(one,)), request

@@ -47,8 +47,8 @@ NEAR = 0.02
 """Distance from the targets (in logs) at which the small population has done its part."""
 UNSPENT = 0.005
 """Share of a day's cost from which money that searches leave unspent is given to impressions."""
-LINEAR = 0.15
-"""Distance (in logs) over which a batch still speaks for other parameters, through the Jacobian."""
+LINEAR, STRAIGHT = 0.15, 0.3
+"""Change of figures, and of unknowns, in logs, over which a batch still speaks for others, through the Jacobian."""
 LEVEL = ("direct", "follow", "search")
 """Fields of a channel that its level multiplies; on the community's channel, the links that readers open as well."""
 
@@ -128,7 +128,11 @@ class Problem:
         if day.visits > 0:
             found.append(Want(day.row, "visits", np.log(day.visits), 0.01, SURE_DAY, day.period))
         if day.orders > 0 and self.targets[day.row].sells:
-            found.append(Want(day.row, "orders", np.log(day.orders), 0.01, SURE_DAY, day.period))
+            # usual days say again what the month says: where the two differ by what luck makes of so many orders, no
+            # unknown is to answer for it
+            period = self.asked.periods[day.period]
+            luck = (day.orders * len(period.dates)) ** -0.5 if period.campaign < 0 else 0.0
+            found.append(Want(day.row, "orders", np.log(day.orders), float(np.hypot(0.01, luck)), SURE_DAY, day.period))
         return found
 
     def _unknowns(self, target: Target) -> list[Unknown]:
@@ -335,8 +339,9 @@ class Search:
         self.deviations.append(runs - runs.mean(axis=0))
         self.seen.append((values, self.problem.residual(months.mean(axis=0), values),
                           runs.var(axis=0, ddof=1) / len(runs)))
-        moves = [(distance, self.slope @ (values - at)) for at, distance, _ in self.seen]
-        near = [distance + move for distance, move in moves if np.abs(move).max() < LINEAR]
+        moves = [(distance, values - at) for at, distance, _ in self.seen]
+        near = [distance + self.slope @ move for distance, move in moves
+                if np.abs(move).max() < STRAIGHT and np.abs(self.slope @ move).max() < LINEAR]
         return solve(self.problem, self.slope, values, np.mean(near, axis=0))
 
     def months(self, values: Floats, *, small: bool, problem: Problem | None = None) -> Floats:
