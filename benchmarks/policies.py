@@ -52,21 +52,23 @@ def policies(tries: int) -> dict[str, Policy]:
 
 def compare(market: Market, *, seeds: int, tries: int, jobs: int) -> Comparison:
     """All policies in one market."""
-    return om.compare(market.scenario, policies(tries), replications=seeds, belief=market.belief, jobs=jobs)
+    return om.compare(market.scenario, policies(tries), replications=seeds, belief=market.belief, jobs=jobs,
+                      processes=jobs > 1)
 
 
 def cadences(market: Market, *, seeds: int, jobs: int) -> Comparison:
     """lp_rolling, reviewing more or less often."""
     scenarios = {name: market.scenario.with_({"policy.every": every}) for name, every in CADENCES.items()}
     return om.compare(scenarios, {"": find_policy("lp_rolling")}, replications=seeds, baseline="never",
-                      belief=market.belief, jobs=jobs)
+                      belief=market.belief, jobs=jobs, processes=jobs > 1)
 
 
 def teams(market: Market, *, seeds: int, jobs: int) -> Comparison:
     """lp_rolling, by one team that sees all or by a team for each channel."""
     scenarios = {name: market.scenario.with_({f"policy.{key}": value for key, value in rule.items()})
                  for name, rule in TEAMS.items()}
-    return om.compare(scenarios, {"": find_policy("lp_rolling")}, replications=seeds, belief=market.belief, jobs=jobs)
+    return om.compare(scenarios, {"": find_policy("lp_rolling")}, replications=seeds, belief=market.belief, jobs=jobs,
+                      processes=jobs > 1)
 
 
 def cell(row: pd.Series, level: float, *, best: bool) -> str:
@@ -167,7 +169,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--seeds", type=int, default=12)
-    parser.add_argument("--tries", type=int, default=24, help="plans that the reference's search simulates")
+    parser.add_argument("--tries", type=int, default=16, help="plans that the reference's search simulates")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", default="", help="markets by name, comma-separated: the others keep their figures")
     options = parser.parse_args()
