@@ -77,11 +77,11 @@ def draw_claims(c: Consumers, rules, demands, day, keys, claims):
     for d in range(demands.size):
         demand, claim = demands[d], claims[d]
         i, k, ordinal = np.int64(demand.consumer), np.int64(demand.channel), np.int64(demand.ordinal)
-        w0, w1, w2, w3 = words(r.key_order, i, day, 2 + level_of(k, ordinal, 0, 0))
+        w0, w1, w2, w3 = words(r.key_order, i, day, 2 + level_of(k, ordinal, 0))
         keys[d] = w0
         claim.collect = w3
         if demand.line > 0:  # an order has one turn and one way to be fetched; shortages are up to each line
-            _, w1, w2, _ = words(r.key_order, i, day, 2 + level_of(k, ordinal, 1, np.int64(demand.sku)))
+            _, w1, w2, _ = words(r.key_order, i, day, 2 + level_of(k, ordinal, 1 + np.int64(demand.sku)))
         claim.react, claim.choose = w1, w2
         claim.near, _, _, _ = words(r.key_store, i, 0, 1)
         used = np.uint32(0)

@@ -246,10 +246,10 @@ def minute_of(r: Rules, t: Today, i, k, ordinal, word):
 
 
 @melted
-def level_of(k, ordinal, line, sku):
-    """Where the draws of an order line stand in the stream `order`: those of the first line by channel and ordinal,
-    those of a further one by its article, too, so that no article moves another's luck."""
-    return 2 * (ordinal + 16 * (k + (32 * (1 + sku) if line > 0 else 0)))
+def level_of(k, ordinal, along):
+    """Where the draws of an order line stand in the stream `order`: by channel and ordinal, and for an article taken
+    along (`along` is 1 + its number, 0 for the first line) apart, so that no article moves another's luck."""
+    return 2 * (ordinal + 16 * (k + 32 * along))
 
 
 @inner
@@ -275,7 +275,7 @@ def ask(r: Rules, t: Today, counts, demands, i, k, segment, origin, word, ordina
     sku = 0
     quantity = 1
     if r.skus > 1 or mean > 0.0:
-        w0, w1, _, _ = words(r.key_order, i, t.day, 1 + level_of(k, ordinal, 0, 0))
+        w0, w1, _, _ = words(r.key_order, i, t.day, 1 + level_of(k, ordinal, 0))
         u = unit(w0)
         while sku < r.skus - 1 and u > r.sku_edges[k, sku]:
             sku += 1
@@ -285,7 +285,7 @@ def ask(r: Rules, t: Today, counts, demands, i, k, segment, origin, word, ordina
     line = 0
     for n in range(r.along[k, sku]):
         other = r.along_sku[k, sku, n]
-        w0, w1, _, _ = words(r.key_order, i, t.day, 1 + level_of(k, ordinal, 1, other))
+        w0, w1, _, _ = words(r.key_order, i, t.day, 1 + level_of(k, ordinal, 1 + other))
         if unit(w0) < r.along_share[k, sku, n]:
             line += 1
             want(counts, demands, i, k, minute, origin, ordinal, led_from, line, other, units_of(unit(w1), mean))

@@ -84,9 +84,9 @@ def scenario_ways(scenario: Scenario, items: pd.DataFrame, days: float) -> tuple
     """
     import pandas as pd
 
-    from omnisim.scenario.network import feeding
+    from omnisim.scenario.network import feeding, transfers
 
-    supply = scenario.supply
+    supply, own = scenario.supply, transfers(scenario)
     sources = items["source"] if "source" in items.columns else [""] * len(items)
     fed_by = {(str(sku), str(node)): str(source)
               for sku, node, source in zip(items["sku"], items["node"], sources, strict=True)}
@@ -108,6 +108,9 @@ def scenario_ways(scenario: Scenario, items: pd.DataFrame, days: float) -> tuple
                 faults.append(Fault(place, way, sku, "is left out of the plan, which moves goods only between nodes "
                                     "that get them from the same place and feed no other", "Move it by hand where it "
                                     "pays."))
+            elif not any(one is route for one in own):
+                faults.append(Fault(place, way, sku, "is left out of the plan: the route feeds other articles, and a "
+                                    "run moves stock only on routes that feed none", "Move it by hand where it pays."))
             else:
                 rows.append({"sku": sku, "source": route.source, "target": route.target, "cost": route.cost,
                              "lead_time": math.ceil(route.lead_time / days)})

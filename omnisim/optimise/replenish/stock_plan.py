@@ -53,8 +53,9 @@ def tail_mean(values: Floats, share: float) -> float:
     return float(ordered @ weight / held)
 
 
-def dated_orders(instance: Instance, order: Ints) -> tuple[Order, ...]:
-    """Orders, (cells, periods) by arrival, on their dates; what a node keeps for its own customers is not moved."""
+def dated_orders(instance: Instance, order: Ints, moved: Ints) -> tuple[Order, ...]:
+    """A plan on its dates: orders, (cells, periods) by arrival, and what nodes send to each other, (ways, periods) by
+    departure; what a node keeps for its own customers is not moved."""
     found = []
     for b, (sku, node) in enumerate(zip(instance.skus.tolist(), instance.nodes.tolist(), strict=True)):
         if node.endswith(OWN):
@@ -65,6 +66,12 @@ def dated_orders(instance: Instance, order: Ints) -> tuple[Order, ...]:
         found += [Order(day, sku, node, int(order[b, t]), source) for t, day in zip(wanted, days, strict=True)]
         if not wanted:
             found.append(Order(0, sku, node, 0, source))
+    ways = instance.transfers
+    for w, (a, b) in enumerate(zip(ways.source.tolist(), ways.target.tolist(), strict=True)):
+        for t in np.flatnonzero(moved[w]).tolist():
+            day = max(0, round(t * instance.days) - int(ways.lead_time[w] == 0))
+            found.append(Order(day, str(instance.skus[b]), str(instance.nodes[b]), int(moved[w, t]),
+                               str(instance.nodes[a])))
     return tuple(found)
 
 
@@ -166,9 +173,11 @@ class StockPlan:
         """What a run takes: every order on the first day of the period in which it is given, so that it arrives by the
         first day of the one in which it is wanted; without lead time on the evening before.
 
-        An article at a node for which nothing is ordered gets an order of 0 units, as the plan stands in for its rule.
+        Transfers leave on the first evening of their period likewise, from stock of which the node that sends them is
+        the `source`. An article at a node for which nothing is ordered gets an order of 0 units, as the plan stands in
+        for its rule.
         """
-        return Plan(orders=dated_orders(self.instance, self.order))
+        return Plan(orders=dated_orders(self.instance, self.order, self.moved))
 
     @cached_property
     def shadow_prices(self) -> pd.DataFrame:
