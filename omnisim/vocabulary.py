@@ -325,5 +325,23 @@ PHRASES = {
     "When do goods arrive?": "货什么时候到？", "{lost} of {demand} units are lost": "{demand}件需求中缺货{lost}件",
     "arriving": "到货", "demand": "需求", "stock": "库存", "period": "期", "Which limits bind?": "哪些限制在起作用？",
     "{full} of {all} limits and periods are used up": "{all}个限制与期中用满{full}个",
+    "cost {cost} {currency} ({parts}), {echelons}": "成本{cost} {currency}（{parts}），{echelons}",
+    "holding": "持有", "lost sales": "缺货", "safety": "安全库存不足", "leftover": "期末剩余", "transfers": "调拨",
+    "ordering": "订货", "one echelon": "单级", "two echelons": "两级", ", ": "，",
+    "no plan within the limits costs less than {bound}: gap {gap}": "限制之内任何方案的成本都不低于{bound}：差距{gap}",
+    "{served} of demand served, {orders} orders": "满足{served}的需求，共{orders}次订货",
+    "mean cost of {which}: {cost} {currency}; the plan is that for demand at {planned}":
+        "{which}的平均成本：{cost} {currency}；方案按需求{planned}制定",
+    "all outlooks": "全部情景", "the worst {share} of outlooks": "最差{share}情景",
+    "somebody who knew what comes would pay {bound} at least: gap {gap}":
+        "即使预知未来，至少也要付{bound}：差距{gap}",
+    "volume": "单位体积", "currency": "单位货币", "shadow prices": "影子价格", "limit": "限制", "price": "价格",
+    "unit": "单位", "meaning": "含义",
+    "one more {unit} of {limit} saves {price} {currency}, orders mixed":
+        "{limit}每增加一个{unit}，可省{price} {currency}（允许订单为分数）",
+    "one more {unit} of {limit} in each period saves {price} {currency}, orders mixed":
+        "{limit}每期各增加一个{unit}，可省{price} {currency}（允许订单为分数）",
+    "one more lost unit allowed saves {price} {currency}, orders mixed":
+        "允许多缺货一件，可省{price} {currency}（允许订单为分数）",
 }
 """What plots and summaries say, English → Chinese."""
