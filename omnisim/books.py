@@ -29,10 +29,11 @@ MEASURES = (
     "repeat_orders",     # orders by live customers
     "win_back_orders",   # orders by lapsed customers
     "referred_orders",   # first orders by invitation
+    "lines",             # order lines filled
     "units",             # units filled
-    "lost_orders",       # orders that met no stock
-    "lost_units",
-    "returned_orders",
+    "lost_orders",       # orders of which nothing was filled: they met no stock
+    "lost_units",        # units of lines that met no stock
+    "returned_lines",    # order lines sent back
     "joins",             # seats taken in the community on this channel
     "leaves",            # seats given up
     "budget",            # cents planned for media; what is not in `media` stayed unspent
@@ -61,35 +62,46 @@ ORDER_DTYPE = np.dtype([
     ("order_id", np.int64), ("consumer", np.int64), ("day", np.int32), ("minute", np.int32), ("channel", np.int32),
     ("origin", np.int32), ("sku", np.int32), ("quantity", np.int32), ("price", np.int64), ("discount", np.int64),
     ("margin", np.int64), ("delivered", np.int32), ("returned", np.int32), ("weight", np.int32),
-    ("number", np.int16), ("node", np.int16),
+    ("number", np.int16), ("node", np.int16), ("line", np.int16),
 ])
 """One order line; day counts from the first reported day, price is cents a unit, discount and margin cents of the
 line; delivered is the day it reaches the consumer or -1 if that lies beyond the run, returned the day it comes back or
 -1; weight is the number of orders that the line stands for; number says whether it is the consumer's first order,
-second, … (255 and more as 255); node is the place that it came from.
+second, … (255 and more as 255); node is the place that it came from; line numbers the lines of an order from 0, as
+they were asked for.
 """
+LEADS_PARCEL, LEADS_ORDER = 1, 2
+"""What the arrival of a line is beside its own: that of a further parcel of its order, or of the order's first."""
+FROM_ELSEWHERE = 255
+"""Ordinal of an order that was placed on another channel than it was filled on."""
 
 PARCEL = np.dtype([
     ("order_id", np.int64), ("consumer", np.uint32), ("quantity", np.int32), ("day", np.int16), ("arrives", np.int16),
     ("minute", np.int16), ("channel", np.uint8), ("sku", np.uint8), ("number", np.uint8), ("returned", np.uint8),
     ("way", np.uint8),      # by which it comes (`scenario.network`)
     ("late", np.uint8),     # days later than promised
-    ("padding", np.uint8, 4),
+    ("waited", np.uint8),   # days between the order and `day`
+    ("ordinal", np.uint8),  # tells the orders of a consumer, channel and day apart
+    ("line", np.uint8),     # number of the line in its order, from 0
+    ("leads", np.uint8),    # 0 if it lies in the parcel of another line
 ])
-"""One order on its way; day and minute are when it was placed, arrives is the day it reaches the consumer, returned is
-1 if it comes back then."""
+"""One order line on its way; day and minute are when it was settled, arrives is the day it reaches the consumer,
+returned is 1 if it comes back then."""
 CLAIM = np.dtype([
     ("units", np.int64), ("uses", np.uint32), ("react", np.uint32), ("choose", np.uint32), ("collect", np.uint32),
-    ("near", np.uint32), ("minute", np.int16), ("channel", np.uint8), ("sku", np.uint8)])
-"""An order as supply sees it: which channels the consumer uses (a bit each), and luck in 32-bit words: what a shortage
-leads to, which channel or article instead, whether it is picked up, and which store is near."""
+    ("near", np.uint32), ("minute", np.int16), ("channel", np.uint8), ("sku", np.uint8),
+    ("line", np.uint8), ("more", np.uint8)])
+"""An order line as supply sees it, with its number in the order and how many more follow: which channels the consumer
+uses (a bit each), and luck in 32-bit words: what a shortage leads to, which channel or article instead, whether the
+order is picked up, and which store is near."""
 
 LOST, CANCELLED, WAITS, FILLED = range(4)
-"""What becomes of an order: it meets no stock, is taken and cancelled (oversold), waits, or is filled."""
+"""What becomes of an order line: it meets no stock, is taken and cancelled (oversold), waits, or is filled; an order
+fares as the best of its lines."""
 VERDICT = np.dtype([("fate", np.uint8), ("way", np.uint8), ("channel", np.uint8), ("sku", np.uint8),
                     ("waited", np.uint8)])
-"""What supply decides about an order: its fate, by which way it comes, the channel and article in the end, and days
-waited before."""
+"""What supply decides about an order line: its fate, by which way it comes, the channel and article in the end, and
+days waited before."""
 
 MOVES = (
     "ordered",       # units ordered from suppliers

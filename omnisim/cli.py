@@ -14,7 +14,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -34,7 +34,7 @@ from omnisim.terminal import (
 from omnisim.verbs.compare import compare
 from omnisim.verbs.replenish import replenish
 from omnisim.verbs.sweep import sweep
-from omnisim.words import Job, Json, Out, Seed, Sets, Threads, changed
+from omnisim.words import Job, Json, Lang, Out, Seed, Sets, Threads, changed
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -216,9 +216,7 @@ def schema(as_json: Json = False) -> Job:
 @app.command("run")
 def run(file: Annotated[Path, typer.Argument(metavar="FILE")], seed: Seed = 1,
         replications: Annotated[int, typer.Option("--replications", min=1, help="How many runs.")] = 1,
-        lang: Annotated[Literal["en", "zh"] | None,
-                        typer.Option("--lang", help="Language of summary, tables and plots.")] = None,
-        sets: Sets = None,
+        lang: Lang = None, sets: Sets = None,
         plan: Annotated[Path | None, typer.Option("--plan", metavar="FILE", help="Budgets and stock to run.")] = None,
         policy: Annotated[str | None, typer.Option("--policy", metavar="NAME", help="Who decides.")] = None,
         threads: Threads = None, as_json: Json = False, out: Out = None) -> Job:

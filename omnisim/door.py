@@ -99,7 +99,7 @@ def run(scenario: Scenario, *, seed: int = 1, replications: int = 1, replication
     books = []
     for done, number in enumerate(numbers):
         part = _part(progress, done, len(numbers))
-        world = _warmed(scenario, seed, number, threads, orders, part)
+        world = warmed(scenario, seed, number, threads, orders, part)
         own = who if len(numbers) == 1 else copy.deepcopy(who)
         books.append(finish(world, what, own, threads=threads, read=reader(scenario), progress=part))
     return Result(scenario, books, seed=seed, replications=numbers, plan=what)
@@ -124,16 +124,21 @@ KEPT_CONSUMERS = 2_000_000
 """A larger population's warm-up is not kept."""
 
 
-def _warmed(scenario: Scenario, seed: int, replication: int, threads: int, orders: Literal["auto", "none"],
-            progress: Progress | None) -> World:
-    """The world on the first reported morning; from the second plan on a clone of what was kept."""
+def warmed(scenario: Scenario, seed: int, replication: int, threads: int, orders: Literal["auto", "none"],
+           progress: Progress | None, *, again: bool = False) -> World:
+    """The world on the first reported morning; from the second plan on a clone of what was kept.
+
+    Parameters
+    ----------
+    again : bool  the same will be asked for once more: keep it at once
+    """
     from omnisim.simulation import warm_up
 
     key = (scenario.hash, seed, replication, threads, orders)
     world = _LAST.get(key)  # in hand, as another thread may put its own in the place
     if world is not None:
         return world.clone()
-    asked_before = key in _LAST
+    asked_before = again or key in _LAST
     world = warm_up(scenario, seed, replication, threads=threads, orders=orders, progress=progress)
     _LAST.clear()
     if not asked_before or not scenario.horizon.warm_up or scenario.population.size > KEPT_CONSUMERS:

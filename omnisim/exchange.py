@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from omnisim.books import CANCELLED, FILLED, HOUR, WAITS
+from omnisim.books import WAITS
 from omnisim.market.market import Demand, Market
 from omnisim.supply.backend import Backend, Settled
 
@@ -43,19 +43,7 @@ def buy_on_the_way(rows: Rows, settled: Settled) -> tuple[Rows, Rows]:
     """
     claim, channel, sku = settled.extras.T
     bought, verdicts = rows[claim].copy(), settled.verdicts[claim].copy()
-    bought["quantity"], bought["ordinal"], bought["led_from"] = 1, bought["ordinal"] + ON_THE_WAY, -1
+    bought["quantity"], bought["ordinal"], bought["led_from"], bought["line"] = 1, bought["ordinal"] + ON_THE_WAY, -1, 0
     for field, values in (("channel", channel), ("sku", sku)):
         bought[field], verdicts[field] = values, values
     return bought, verdicts
-
-
-def count_hours(market: Market, demands: list[Rows], verdicts: list[Rows]) -> NDArray[np.int64]:
-    """Visits, orders and cancellations by channel and hour: int64 (channels, 24, 3)."""
-    channels = int(market.rules["channels"][0])
-    hours = np.zeros((channels, 24, len(HOUR)), np.int64)
-    hours[..., 0] = sum(count["hours"][0, :channels] for count in market.counts)
-    hour, decided = np.concatenate([part["minute"] for part in demands]) // 60, np.concatenate(verdicts)
-    for column, fate in ((1, FILLED), (2, CANCELLED)):
-        which = decided["fate"] == fate
-        np.add.at(hours[..., column], (decided["channel"][which], hour[which]), market.rules["scale"][0])
-    return hours

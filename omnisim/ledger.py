@@ -34,6 +34,8 @@ from omnisim.sums import Sums, count, empty_sums, items, with_room
 Ints = NDArray[np.int64]
 MOST_LINES = 1_000_000
 """Order lines kept; beyond, half of the consumers are dropped from the sample, by a hash of their number."""
+MOST_LINES_EACH = 4
+"""Lines of an order."""
 MOST_A_DAY = 10**15
 """Cents that a day may bring: more than the world earns, and a sum over all days still fits an integer."""
 SPAN = 1 << 20
@@ -87,7 +89,7 @@ class Ledger:
     pages: list[Page] = field(init=False)
     lines: list[NDArray[np.void]] = field(init=False)
     n_lines: list[int] = field(init=False)
-    fresh: list[tuple[int, NDArray[np.void]]] = field(init=False)
+    fresh: list[tuple[int, int, NDArray[np.void]]] = field(init=False)
     returned: list[tuple[int, Ints]] = field(default_factory=list)
     n_orders: int = 0
     halvings: int = 0
@@ -115,7 +117,7 @@ class Ledger:
         self.pages = [Page(months, np.array([self.first_day]), np.zeros((n_months, n_months, len(COHORT)), np.int64),
                            np.zeros(n_months, np.int64), empty_sums(1), empty_sums(3)) for _ in range(self.parts)]
         self.lines, self.n_lines = [np.empty(0, ORDER_DTYPE) for _ in range(self.parts)], [0] * self.parts
-        self.fresh = [(0, np.empty(0, PARCEL)) for _ in range(self.parts)]
+        self.fresh = [(0, 0, np.empty(0, PARCEL)) for _ in range(self.parts)]
 
     def page(self, part: int, orders: int) -> Page:
         """The page of a part, with room for so many orders."""
@@ -185,17 +187,17 @@ class Ledger:
             self.lines[part] = larger
         return self.lines[part][used:used + orders]
 
-    def add_orders(self, part: int, written: int, parcels: NDArray[np.void]) -> None:
-        """A part has written so many lines of today, and sends these parcels."""
-        self.fresh[part] = written, parcels
+    def add_orders(self, part: int, written: int, orders: int, parcels: NDArray[np.void]) -> None:
+        """A part has written so many lines of today, for so many new orders, and sends these parcels."""
+        self.fresh[part] = written, orders, parcels
 
     def number_orders(self) -> None:
         """Number today's orders over all parts, and halve the sample of lines while it is too large."""
-        for part, (written, parcels) in enumerate(self.fresh):
+        for part, (written, orders, parcels) in enumerate(self.fresh):
             used = self.n_lines[part]
-            self.lines[part]["order_id"][used:used + written] += self.n_orders
-            parcels["order_id"] += self.n_orders
-            self.n_orders += parcels.size
+            for ids in (self.lines[part]["order_id"][used:used + written], parcels["order_id"]):
+                ids[:] = np.where(ids < 0, ~ids, ids + self.n_orders)  # orders of before have their number
+            self.n_orders += orders
             self.n_lines[part] += written
         while sum(self.n_lines) > MOST_LINES:
             self.halvings += 1
@@ -204,9 +206,9 @@ class Ledger:
 
     def add_deliveries(self, parcels: NDArray[np.void], day: int) -> None:
         """Remember what came back."""
-        back = parcels["order_id"][parcels["returned"] > 0]
+        back = parcels[parcels["returned"] > 0]
         if back.size:
-            self.returned.append((day, back))
+            self.returned.append((day, line_ids(back)))
 
     def close(self, pool: ThreadPoolExecutor | None = None) -> Books:
         """The finished books, channels in the order of the scenario file."""
@@ -249,10 +251,18 @@ class Ledger:
         if self.returned and orders.size:
             back = np.concatenate([ids for _, ids in self.returned])
             when = np.concatenate([np.full(ids.size, day) for day, ids in self.returned])
-            at = np.searchsorted(orders["order_id"], back)
-            known = (at < orders.size) & (orders["order_id"][np.minimum(at, orders.size - 1)] == back)
+            ids = line_ids(orders)
+            by_id = np.argsort(ids, kind="stable")  # in order but for lines that had to wait
+            at = by_id[np.minimum(np.searchsorted(ids, back, sorter=by_id), orders.size - 1)]
+            known = ids[at] == back
             orders["returned"][at[known]] = when[known]
         return orders
+
+
+def line_ids(rows: NDArray[np.void]) -> Ints:
+    """A number for each order line, from its order and its place there."""
+    ids: Ints = rows["order_id"] * MOST_LINES_EACH + rows["line"]
+    return ids
 
 
 @formula

@@ -30,7 +30,7 @@ import simpy
 from numpy.typing import NDArray
 
 from omnisim.books import MEASURE, Books
-from omnisim.exchange import count_hours, give_out
+from omnisim.exchange import give_out
 from omnisim.ledger import Ledger
 from omnisim.market.day import TODAY, Today
 from omnisim.market.market import Market, grant, open_market
@@ -213,8 +213,11 @@ class Run:
         if not world.backend.is_endless:
             self._by_part(self._settle, few=sum(part.size for part in self.wanted) < FEW)
         world.ledger.number_orders()
+        if world.market.has_baskets and world.backend.backlog.size:
+            for _, _, parcels in world.ledger.fresh:
+                world.backend.backlog.join_orders(parcels, day)
         if world.market.today["hourly"][0]:
-            world.ledger.add_hours(day, count_hours(world.market, self.wanted, self.verdicts))
+            world.ledger.add_hours(day, world.market.hours())
 
     def after_sales(self, day: int) -> None:
         """Step 5."""

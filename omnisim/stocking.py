@@ -25,12 +25,13 @@ def replenish(scenario: Scenario | None = None, *, items: pd.DataFrame | str | P
 
     Parameters
     ----------
-    scenario : Scenario  its articles, and its demand as simulated where no other is given; or none, with tables alone
+    scenario : Scenario  its articles, with the stock that its warm-up leaves on the first reported morning, on hand and
+        on its way; and its demand as simulated where no other is given. Or none, with tables alone
     items : table  one row an article and node: sku, node, and what differs from its default of cost, lost (or price),
         holding, order_cost, moq, batch, lead_time, on_hand, volume, max_order, shelf_life, safety, safety_cost,
         leftover, service, source (the node that feeds this one; empty for a supplier)
-    demand : table  sku, node, period (from 0), demand, and where goods are on their way receipt [unit]; with a column
-        scenario several demands that may come, all equally likely
+    demand : table  sku, node, period (from 0), demand, and where goods are on their way receipt [unit], in the place of
+        what the scenario says is; with a column scenario several demands that may come, all equally likely
     history : table  sku, node, period, demand of the past, to forecast `periods` from
     limits : table  limit (budget, total_budget, capacity, storage, service), node, sku, period, value
     transfers : table  ways by which nodes of one echelon may send to each other: source, target, and where they differ
@@ -66,6 +67,7 @@ def replenish(scenario: Scenario | None = None, *, items: pd.DataFrame | str | P
     [20, 35, 0, 0]
     """
     from omnisim.optimise.replenish.planning import Wish
+    from omnisim.study.opening import opening_of
     from omnisim.study.stocking import check_wish, forecast_table, plan_replenishment, simulated_demand
 
     check_wish(gap, time_limit, rounds, days, risk)
@@ -82,6 +84,10 @@ def replenish(scenario: Scenario | None = None, *, items: pd.DataFrame | str | P
         if periods is None:
             raise UsageError(Fault("replenish", "periods", "", "is missing", "Say how many periods to forecast."))
         demand = forecast_table(history, periods)
+    opening = None
+    if scenario is not None and items is None:
+        opening = opening_of(door.warmed(scenario, seed, 0, door.available_threads(), "none", progress,
+                                         again=demand is None))
     if demand is None and scenario is not None:
         demand = simulated_demand(door.run(scenario, seed=seed, orders="none", progress=progress).stock, days)
     if demand is not None and periods is not None:
@@ -92,7 +98,7 @@ def replenish(scenario: Scenario | None = None, *, items: pd.DataFrame | str | P
     assert demand is not None
     wish = Wish(gap, time_limit, rounds, seed)
     return plan_replenishment(items, demand, limits, wish, transfers=transfers, risk=risk, scenario=scenario, days=days,
-                              progress=progress)
+                              opening=opening, progress=progress)
 
 
 def _check_scenario(scenario: object) -> None:

@@ -168,16 +168,18 @@ def comparison_answer(found: Comparison, out: Path | None) -> Answer:
     return Answer(record, show, warnings=found.warnings)
 
 
-def stock_answer(plan: StockPlan, out: Path | None) -> Answer:
-    """What a stock plan has to say; exit code 4 where the gap asked for was not reached."""
+def stock_answer(plan: StockPlan, out: Path | None, language: str = "en") -> Answer:
+    """What a stock plan has to say, in English or Chinese; exit code 4 where the gap asked for was not reached."""
     record = {"objective": plan.objective, "bound": plan.bound, "gap": plan.gap, "cost": plan.account.cost,
               "table": records(plan.table), "shadow_prices": records(plan.shadow_prices),
               "out": None if out is None else str(out)}
 
     def show(console: Console) -> None:
-        for line in plan.lines():
+        from omnisim.canvas import say
+
+        for line in plan.lines(language):
             console.print(line, markup=False)
-        print_frame(console, plan.shadow_prices[["limit", "price", "unit", "meaning"]], title="shadow prices")
+        print_frame(console, plan.prices_in(language), title=say("shadow prices", language))
         if out is not None:
             console.print(f"→ {out}", markup=False)
     return Answer(record, show, 0 if plan.is_proven else 4, warnings=plan.warnings)

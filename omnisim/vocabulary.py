@@ -123,10 +123,11 @@ _COLUMNS = (
     Column("repeat_orders", "order", "orders by live customers", "复购订单数"),
     Column("win_back_orders", "order", "orders by lapsed customers", "唤醒订单数"),
     Column("referred_orders", "order", "first orders by invitation", "裂变订单数"),
+    Column("lines", "line", "order lines filled: one an article of an order", "销售行数"),
     Column("units", "unit", "units filled", "销售件数"),
-    Column("lost_orders", "order", "orders that met no stock", "缺货订单数"),
+    Column("lost_orders", "order", "orders that met no stock: nothing of them was filled", "缺货订单数"),
     Column("lost_units", "unit", "units that met no stock", "缺货件数"),
-    Column("returned_orders", "order", "orders sent back", "退货订单数"),
+    Column("returned_lines", "line", "order lines sent back", "退货行数"),
     Column("joins", "seat", "seats taken in the community", "入群人数"),
     Column("leaves", "seat", "seats given up", "退群人数"),
     Column("budget", MONEY, "planned for media", "预算"),
@@ -176,7 +177,7 @@ _COLUMNS = (
     Column("lost", "unit", "in stock, units that met no stock; in stages, people in that stage", "流失/缺货"),
     Column("backordered", "unit", "units that wait", "欠货"),
     Column("received", "unit", "units received from the supplier", "到货"),
-    Column("returned", "", "in stock, units back on the shelf; in orders, the day the order came back", "退货"),
+    Column("returned", "", "in stock, units back on the shelf; in orders, the day the line came back", "退货"),
     Column("ordered", "unit", "units ordered from suppliers", "采购"),
     Column("expedited", "unit", "of the units ordered, by express", "加急"),
     Column("sent", "unit", "units sent to other nodes", "调出"),
@@ -202,6 +203,7 @@ _COLUMNS = (
     Column("margin", MONEY, "margin of the line", "毛利"),
     Column("delivered", "date", "day the order reaches the consumer; null beyond the run", "送达日期"),
     Column("weight", "order", "orders that the line stands for", "权重"),
+    Column("line", "", "number of the line in its order, from 1", "第几行"),
     Column("number", "order", "which order of the consumer it is: 1 the first; 255 and more as 255", "第几单"),
     Column("policy", "", "policy that decided", "策略"),
     Column("saw", "", "what the policy saw", "依据"),
@@ -230,6 +232,7 @@ KPI_ZH = {
     "win_back_orders": "唤醒订单数", "referred_order_share": "裂变订单占比", "k_factor": "裂变系数K",
     "retention": "客户留存率", "dormant_share": "沉睡客户占比", "interest_share": "种草人群占比",
     "private_members": "私域人数", "private_share": "私域占客户比例", "return_rate": "退货率",
+    "lines_per_order": "连带率(行/单)", "units_per_order": "客单件数",
     "fill_rate": "订货满足率", "stock_turns": "库存周转次数", "stock_cost": "库存总成本", "ltv_12m": "12个月客户价值",
     "seed_rate": "种草率(访问/曝光)",
     "convert_rate": "转化率(订单/访问)", "retain_rate": "沉淀率(入群/订单)", "path_rate": "全链路转化率(入群/曝光)",
@@ -322,5 +325,23 @@ PHRASES = {
     "When do goods arrive?": "货什么时候到？", "{lost} of {demand} units are lost": "{demand}件需求中缺货{lost}件",
     "arriving": "到货", "demand": "需求", "stock": "库存", "period": "期", "Which limits bind?": "哪些限制在起作用？",
     "{full} of {all} limits and periods are used up": "{all}个限制与期中用满{full}个",
+    "cost {cost} {currency} ({parts}), {echelons}": "成本{cost} {currency}（{parts}），{echelons}",
+    "holding": "持有", "lost sales": "缺货", "safety": "安全库存不足", "leftover": "期末剩余", "transfers": "调拨",
+    "ordering": "订货", "one echelon": "单级", "two echelons": "两级", ", ": "，",
+    "no plan within the limits costs less than {bound}: gap {gap}": "限制之内任何方案的成本都不低于{bound}：差距{gap}",
+    "{served} of demand served, {orders} orders": "满足{served}的需求，共{orders}次订货",
+    "mean cost of {which}: {cost} {currency}; the plan is that for demand at {planned}":
+        "{which}的平均成本：{cost} {currency}；方案按需求{planned}制定",
+    "all outlooks": "全部情景", "the worst {share} of outlooks": "最差{share}情景",
+    "somebody who knew what comes would pay {bound} at least: gap {gap}":
+        "即使预知未来，至少也要付{bound}：差距{gap}",
+    "volume": "单位体积", "currency": "单位货币", "shadow prices": "影子价格", "limit": "限制", "price": "价格",
+    "unit": "单位", "meaning": "含义",
+    "one more {unit} of {limit} saves {price} {currency}, orders mixed":
+        "{limit}每增加一个{unit}，可省{price} {currency}（允许订单为分数）",
+    "one more {unit} of {limit} in each period saves {price} {currency}, orders mixed":
+        "{limit}每期各增加一个{unit}，可省{price} {currency}（允许订单为分数）",
+    "one more lost unit allowed saves {price} {currency}, orders mixed":
+        "允许多缺货一件，可省{price} {currency}（允许订单为分数）",
 }
 """What plots and summaries say, English → Chinese."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Job: TypeAlias = Callable[[], Answer]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Lang = Annotated[Literal["en", "zh"] | None, typer.Option("--lang", help="Language of summary, tables and plots.")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Directory for the results.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The luck of the run; the same seed gives the same bits.")]
 Sets = Annotated[list[str] | None, typer.Option("--set", metavar="PATH=VALUE",

@@ -76,7 +76,7 @@ def make_books(scenario: Scenario, seed: int = 1, visits_a_day: float = 120.0) -
     born, is_first = _births(consumer, day, size)
     for name, what in (("orders", 1), ("gmv", paid), ("units", quantity), ("cost_of_goods", -goods),
                        ("commission", -fees[0]), ("payment_fee", -fees[1]), ("logistics", -fees[2]),
-                       ("returned_orders", back), ("returns", -paid * back), ("service", -50),
+                       ("returned_lines", back), ("returns", -paid * back), ("service", -50),
                        ("new_customers", is_first),
                        ("repeat_orders", ~is_first), ("referred_orders", is_first & (luck.random(n) < 0.1)),
                        ("joins", luck.random(n) < 0.2), ("leaves", luck.random(n) < 0.05)):

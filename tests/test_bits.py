@@ -52,7 +52,7 @@ def test_the_scenario_uses_what_could_break(books: Books) -> None:
     """Otherwise equal bits would mean little."""
     daily = books.daily.sum(axis=(0, 1))
     for name in ("lost_orders", "joins", "leaves", "searches", "repeat_orders", "win_back_orders", "referred_orders",
-                 "returned_orders", "consultations"):
+                 "returned_lines", "consultations"):
         assert daily[MEASURE[name]] > 0, name
     assert books.flows.sum() > 0 and books.paths.size > 50
 

@@ -92,7 +92,7 @@ def test_parcel_codes_bring_their_share_of_kept_parcels_into_the_groups() -> Non
         plain["supply"]["cutoff_hour"] = 24
         plain["flows"] = [{"source": "shop", "target": "group", "kind": "code", "rate": rate}]
         books = simulate(Scenario.model_validate(plain))
-        kept = total(books, "orders") - total(books, "returned_orders")
+        kept = total(books, "orders") - total(books, "returned_lines")
         assert kept > 1_500
         joins[rate] = total(books, "joins")
         assert within(joins[rate], kept, rate)
@@ -263,7 +263,7 @@ def test_returns_have_their_share_are_refunded_and_restocked_with_delay() -> Non
     arrived, back = orders["delivered"] >= 0, orders["returned"] >= 0
     assert within(back.sum(), arrived.sum(), 0.3)
     assert (orders["returned"][back] == orders["delivered"][back]).all()
-    assert total(books, "returned_orders") == back.sum()
+    assert total(books, "returned_lines") == back.sum()
     value = orders["price"] * orders["quantity"]
     assert total(books, "returns") == -value[back].sum()
     units = np.bincount(orders["returned"][back], orders["quantity"][back], minlength=40).astype(int)
@@ -278,7 +278,7 @@ def test_the_share_of_units_fit_to_be_sold_again() -> None:
     books = simulate(scenario(horizon={"days": 40, "warm_up": 0}, population=ALIKE | {"size": n}, brand=customers(n),
                               channels={"shop": channel(return_rate=1.0, delivery_days=0, order_value=60.0)},
                               supply={"unlimited": True, "restock_days": 1, "restock_share": 0.6, "cutoff_hour": 24}))
-    back = books.daily[:-1, 0, MEASURE["returned_orders"]].sum()
+    back = books.daily[:-1, 0, MEASURE["returned_lines"]].sum()
     assert within(books.stock[1:, 0, 0, 7].sum(), back, 0.6)
 
 

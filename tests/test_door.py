@@ -48,7 +48,7 @@ def no_simulation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan_file, "check_plan", lambda plan, scenario: None)
     run, results = ModuleType("omnisim.simulation"), ModuleType("omnisim.results")
     run.finish = finish  # type: ignore[attr-defined]
-    monkeypatch.setattr(door, "_warmed", warmed)
+    monkeypatch.setattr(door, "warmed", warmed)
     results.Result = FakeResult  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "omnisim.simulation", run)
     monkeypatch.setitem(sys.modules, "omnisim.results", results)

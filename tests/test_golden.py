@@ -19,7 +19,7 @@ from omnisim.simulation import simulate
 
 FILE = Path(__file__).with_name("golden.json")
 MEASURES = ("visits", "unique_visitors", "new_users", "impressions", "clicks", "searches", "orders", "gmv",
-            "new_customers", "repeat_orders", "win_back_orders", "referred_orders", "lost_units", "returned_orders",
+            "new_customers", "repeat_orders", "win_back_orders", "referred_orders", "lost_units", "returned_lines",
             "joins", "leaves", "media", "service", "consultations")
 TABLES = ("daily", "groups", "group_unique", "stages", "transitions", "flows", "path_counts", "cohorts", "buyers",
           "second", "stock", "segments")

@@ -60,7 +60,7 @@ def test_returns_on_the_lines_are_those_of_the_days(books: Books) -> None:
     back = books.orders[books.orders["returned"] >= 0]
     found = np.zeros((DAYS, 4), np.int64)
     np.add.at(found, (back["returned"], back["channel"]), 1)
-    returned = books.daily[WARM_UP:, :, MEASURE["returned_orders"]]
+    returned = books.daily[WARM_UP:, :, MEASURE["returned_lines"]]
     assert (found <= returned).all() and found.sum() > 20
     np.testing.assert_array_equal(found[5:], returned[5:])  # the slowest parcel takes four days
 

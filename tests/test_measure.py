@@ -164,7 +164,7 @@ def test_order_lines_carry_dates_and_names() -> None:
     assert frame["date"].min() >= pd.Timestamp("2024-06-01")
     assert (frame["delivered"].dropna() - frame["date"] == pd.Timedelta(days=3)).sum() == frame["delivered"].count()
     assert frame["delivered"].isna().any()  # still on the way when the run ends
-    assert frame["returned"].isna().sum() == len(frame) - FRAMES["daily"]["returned_orders"].sum()
+    assert frame["returned"].isna().sum() == len(frame) - FRAMES["daily"]["returned_lines"].sum()
     assert (frame["price"] * frame["quantity"]).sum() == pytest.approx(FRAMES["daily"]["gmv"].sum())
 
 

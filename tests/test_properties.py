@@ -103,7 +103,7 @@ def check_identities(s: Scenario, books: Books) -> None:
     assert (daily["consultations"] <= daily["visits"]).all()
     assert (daily["new_customers"] + daily["repeat_orders"] + daily["win_back_orders"] == daily["orders"]).all()
     assert (daily["referred_orders"] <= daily["new_customers"]).all()
-    assert daily["returned_orders"].sum() <= daily["orders"].sum()
+    assert daily["returned_lines"].sum() <= daily["orders"].sum()
     assert -daily["returns"].sum() <= daily["gmv"].sum()
     for place, one in enumerate(s.channels.values()):
         if not (one.active and one.checkout):

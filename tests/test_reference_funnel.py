@@ -64,7 +64,7 @@ def test_every_channel_shows_the_brand_sells_and_wins_back(books: Books) -> None
 
 def test_what_the_funnel_does_not_need_is_off(books: Books) -> None:
     year = books.daily.sum(axis=(0, 1))
-    for measure in ("searches", "consultations", "referred_orders", "lost_orders", "returned_orders", "joins"):
+    for measure in ("searches", "consultations", "referred_orders", "lost_orders", "returned_lines", "joins"):
         assert year[MEASURE[measure]] == 0, measure
     assert books.flows.sum() == 0
 

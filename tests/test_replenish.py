@@ -390,6 +390,25 @@ def test_the_command_line_plans_and_answers_in_json(tmp_path: Path, capsys: pyte
     assert main(words) == 2
 
 
+def test_the_command_line_answers_in_chinese(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every sentence, heading and meaning; the files keep their names."""
+    for name, frame in tables().items():
+        frame.to_csv(tmp_path / f"{name}.csv", index=False)
+    pd.DataFrame({"limit": ["capacity", "total_budget", "service"], "node": ["shop", "", ""],
+                  "value": [16.0, 9000.0, 0.5]}).to_csv(tmp_path / "limits.csv", index=False)
+    words = ["replenish", *(word for name in ("items", "demand", "limits") for word in (
+        f"--{name}", str(tmp_path / f"{name}.csv"))), "--rounds", "20", "--gap", "1", "--lang", "zh"]
+    assert main([*words, "--out", str(tmp_path / "out")]) == 0
+    said = capsys.readouterr().out
+    for word in ("成本", "订货", "两级", "限制之内任何方案的成本都不低于", "满足", "影子价格", "含义",
+                 "每期各增加一个单位体积", "每增加一个单位货币", "允许多缺货一件"):
+        assert word in said
+    assert "saves" not in said and "no plan" not in said
+    assert list(pd.read_csv(tmp_path / "out" / "shadow_prices.csv"))[:2] == ["limit", "price"]
+    plan = om.replenish(**tables(), rounds=5)
+    assert plan.lines("en") == plan.lines() and "no plan within the limits" in repr(plan)
+
+
 def test_a_scenario_is_simulated_first() -> None:
     scenario = om.load("scenarios/brand_small.yaml").with_({"horizon.days": 28, "horizon.warm_up": 7,
                                                             "population.size": 2000})

@@ -209,6 +209,57 @@ def test_it_decides_as_plain_rules_do_and_conserves_units(day: tuple[Desk, Any, 
         assert not found["oversold"].any()
 
 
+@st.composite
+def baskets(draw: Any) -> tuple[Desk, Any, list[dict[str, Any]]]:
+    """A desk with three articles, stock, and orders of up to three lines, each of another article."""
+    places = draw(st.integers(1, 3))
+    order = st.permutations(range(places))
+    desk = make_desk([[list(draw(order))] * 3 for _ in range(2)], places,
+                     shares=[draw(st.sampled_from([0.0, 1 / 3])) for _ in range(3)],
+                     collects=[0.0, draw(st.sampled_from([0.0, 0.5]))], store=(places - 1, 0), add_on=0.5)
+    on_hand = [[draw(st.integers(0, 8)) for _ in range(3)] for _ in range(places)]
+    luck, rows = st.floats(0.001, 0.999), []
+    for _ in range(draw(st.integers(0, 12))):
+        articles = draw(st.permutations(range(3)))[:draw(st.integers(1, 3))]
+        common = {"channel": draw(st.integers(0, 1)), "collect": word(draw(luck)), "uses": 3}
+        rows += [common | {"sku": sku, "units": draw(st.integers(1, 3)), "react": word(draw(luck)),
+                           "choose": word(draw(luck)), "line": n, "more": len(articles) - 1 - n}
+                 for n, sku in enumerate(articles)]
+    return desk, on_hand, rows
+
+
+@settings(max_examples=200, deadline=None)
+@given(baskets())
+def test_an_order_comes_whole_where_a_place_has_it_and_else_by_the_line(day: Any) -> None:
+    """Replayed order by order: the store, or the first place with all of it; if none, each line as if it came alone."""
+    desk, on_hand, rows = day
+    found, places = run(desk, on_hand, rows), len(on_hand)
+    left = np.array(on_hand)
+    extras = {claim: sku for claim, _, sku in found["extras"]}
+    begin = 0
+    while begin < len(rows):
+        lines = range(begin, begin + 1 + rows[begin]["more"])
+        k, collects = rows[begin]["channel"], rows[begin]["collect"] < word(desk.collects[rows[begin]["channel"]])
+        asked = {rows[n]["sku"]: rows[n]["units"] for n in lines}
+        whole = [n for n in range(places) if all(left[n, sku] >= units for sku, units in asked.items())]
+        served = [n for n in desk.sources[k, 0].tolist() if n in whole]
+        if collects and places - 1 in whole:
+            assert {found["way"][n] for n in lines} == {places + places - 1}
+        elif served:
+            assert {found["way"][n] for n in lines} == {served[0]}
+        for n in lines:
+            if found["fate"][n] == FILLED:
+                left[found["way"][n] % places, found["sku"][n]] -= rows[n]["units"]
+            else:
+                assert not (left[:, rows[n]["sku"]] >= rows[n]["units"]).any()  # every place serves both channels
+            assert len(lines) == 1 or found["channel"][n] == k  # a line of several stays with its order
+        if lines[-1] in extras:
+            left[places - 1, extras[lines[-1]]] -= 1
+        begin += len(lines)
+    assert (found["left"] == left).all() and (left >= 0).all()
+    assert (found["demand"] == found["filled"] + found["lost"] + found["backordered"]).all()
+
+
 def test_who_waits_is_served_in_order_and_whole() -> None:
     desk = make_desk([[[1, 0]]], 2)
     stock = np.array([[2], [3]], np.int64)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from omnisim.books import CLAIM, MEASURE, PARCEL, STOCK, Books
 from omnisim.books import FILLED as FILL
 from omnisim.books import LOST as LOSS
-from omnisim.market.orders import draw_claims, sort_by_arrival
+from omnisim.market.deliveries import sort_by_arrival
+from omnisim.market.orders import draw_claims
 from omnisim.plan import Plan
 from omnisim.simulation import open_world, simulate
 from omnisim.supply.backend import Backend

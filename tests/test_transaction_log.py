@@ -92,6 +92,17 @@ def test_rows_of_an_order_are_put_together() -> None:
     assert log is not None and log.day.tolist() == [0, 4, 4] and not log.warnings
 
 
+def test_a_line_that_was_sent_later_belongs_to_its_order() -> None:
+    """Order number and ordinal agree; a number alone may be given anew each day."""
+    days = ["2024-06-01", "2024-06-05", "2024-06-05", "2024-06-05"]
+    given = {"customer": ["a", "a", "a", "b"], "date": days, "value": [1.0, 2.0, 4.0, 8.0]}
+    log = read_log(frame(**given, order_id=["x", "x", "y", "x"], number=[1, 1, 2, 1]))
+    assert log is not None and log.day.tolist() == [0, 4, 4] and log.customer.tolist() == [0, 0, 1]
+    assert log.value is not None and log.value.tolist() == [3.0, 4.0, 8.0]
+    log = read_log(frame(**given, order_id=["x", "x", "y", "x"]))
+    assert log is not None and log.day.tolist() == [0, 4, 4, 4]
+
+
 def test_customers_of_before_the_log_are_left_out() -> None:
     dates = ["2024-06-01", "2024-06-09", "2024-06-02", "2024-06-20", "2024-07-20"]
     log = read_log(frame(consumer=[1, 1, 2, 2, 2], date=dates, number=[4, 5, 1, 2, 1], price=[10.0] * 5,

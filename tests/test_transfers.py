@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from building import network
+from building import channel, network, scenario
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_replenish import FAR, exact, small
@@ -21,6 +21,8 @@ from omnisim.optimise.replenish.instance import Instance, to_lots
 from omnisim.optimise.replenish.moves import make_move_scratch, price_moves
 from omnisim.optimise.replenish.planning import Wish, plan_stock
 from omnisim.optimise.replenish.tables import read_instance
+from omnisim.plan import Order
+from omnisim.scenario.model import Scenario
 
 
 def shops(seed: int, nodes: int = 3, periods: int = 4, *, cost: float = 0.5, lead_time: int = 0, top: int = 8,
@@ -196,10 +198,10 @@ def test_routes_of_a_scenario_become_ways_or_are_named() -> None:
     routes = [*built["routes"], {"source": "central", "target": "mall", "lead_time": 2},
               {"source": "shop", "target": "mall", "lead_time": 1, "cost": 0.5},
               {"source": "mall", "target": "central", "lead_time": 1}]
-    scenario = network(supply={"nodes": nodes, "routes": routes})
+    built = network(supply={"nodes": nodes, "routes": routes})
     demand = pd.DataFrame([{"sku": "core", "node": node, "period": t, "demand": units} for t in range(4)
                            for node, units in (("shop", 2), ("mall", 25))])
-    plan = om.replenish(scenario, demand=demand, rounds=50)
+    plan = om.replenish(built, demand=demand, rounds=50)
     ways = {(plan.instance.nodes[a], plan.instance.nodes[b], plan.instance.skus[a])
             for a, b in zip(plan.instance.transfers.source, plan.instance.transfers.target, strict=True)}
     assert ways == {("shop", "mall", "core")}
@@ -208,6 +210,81 @@ def test_routes_of_a_scenario_become_ways_or_are_named() -> None:
     assert any("mall → central = core — is left out of the plan, which moves goods only between nodes" in text
                for text in said)
     assert not plan.account.broken
+
+
+def two_shops(days: int) -> Scenario:
+    """Two shops, each with its own stock, three days apart; the supplier is far away. The east lies full."""
+    def shop(channel_name: str, opening: int) -> dict[str, object]:
+        return {"channels": [channel_name], "ships": False, "stock": {"core": {"level": 400, "opening": opening}}}
+    supply = {"nodes": {"east": shop("east", 400), "west": shop("west", 0)}, "stock": "siloed", "restock_days": 90,
+              "suppliers": {"maker": {"lead_time": 90}},
+              "routes": [*({"source": "maker", "target": name} for name in ("east", "west")),
+                         {"source": "east", "target": "west", "lead_time": 3, "cost": 0.5}]}
+    busy, idle = (channel(direct=rate, intercept=-2.0) for rate in (0.004, 0.0))
+    return scenario(channels={"east": idle, "west": busy}, supply=supply, horizon={"days": days, "warm_up": 0},
+                    brand={"new_customers": 0.0, "age": 0.0, "loop": {"repurchase": False}})
+
+
+def test_a_run_carries_out_the_transfers_of_a_plan() -> None:
+    """What a plan sends leaves the one shop, reaches the other three days later, and is paid for once."""
+    shops = two_shops(35)
+    plan = om.replenish(shops, rounds=50, seed=1)
+    sent = plan.transfers
+    assert sent["units"].sum() > 100 and set(sent["source"]) == {"east"} and set(sent["target"]) == {"west"}
+    # a period of a week: three days on the way are one period of the plan
+    assert [one for one in plan.plan.orders if one.source == "east"] == [
+        Order(7 * period, "core", "west", units, "east")
+        for period, units in zip(sent["period"].tolist(), sent["units"].tolist(), strict=True)]
+    with_, without = (om.run(shops, plan=one, seed=1) for one in (plan, None))
+    moves, stock = (getattr(with_, name).set_index(["node", "date"]) for name in ("moves", "stock"))
+    left, came = moves.loc["east", "sent"].to_numpy(), stock.loc["west", "received"].to_numpy()
+    assert left.sum() == sent["units"].sum() and (left[sent["period"] * 7] == sent["units"]).all()
+    np.testing.assert_array_equal(came[3:], left[:-3])
+    on_hand, filled = (stock[name].to_numpy().reshape(35, 2).sum(axis=1) for name in ("on_hand", "filled"))
+    on_way = np.cumsum(left - came)
+    np.testing.assert_array_equal(on_hand + on_way + np.cumsum(filled), np.full(35, 400))  # no unit is lost or made
+    delivered = 8.0 * with_.daily["orders"].sum()
+    assert -with_.daily["logistics"].sum() - delivered == pytest.approx(0.5 * left.sum())
+    assert with_.daily["orders"].sum() > without.daily["orders"].sum() == 0
+
+
+def test_what_arrives_in_its_own_period_leaves_on_the_evening_before() -> None:
+    """A way that takes no period: the units are there on the period's first morning."""
+    items = pd.DataFrame({"sku": "tea", "node": ["n0", "n1"], "lost": 9.0, "holding": 1.0, "order_cost": 500.0,
+                          "on_hand": [30, 0]})
+    demand = pd.DataFrame({"sku": "tea", "node": "n1", "period": range(3), "demand": [4, 5, 6]})
+    ways = pd.DataFrame({"source": ["n0"], "target": ["n1"]})
+    plan = om.replenish(items=items, demand=demand, transfers=ways, rounds=50)
+    leaves = plan.transfers.groupby("period")["units"].sum()
+    assert {(one.day, one.units) for one in plan.plan.orders if one.source} == {
+        (max(0, 7 * period - 1), units) for period, units in leaves.items()}
+
+
+def test_a_route_that_feeds_an_article_is_no_way_for_another() -> None:
+    """A run moves stock on routes that feed nothing: the plan keeps to them, and says so."""
+    stock = {sku: {"level": 30} for sku in ("core", "gift")}
+    nodes = {"central": {"stock": stock}, "shop": {"stock": {"core": {"level": 10}}},
+             "mall": {"stock": {"core": {"level": 10}}}}
+    routes = [{"source": "maker", "target": name} for name in nodes] + [
+        {"source": "shop", "target": "mall"}]
+    both = network(supply={"nodes": nodes, "routes": routes, "pickup": None, "stock": "pooled"})
+    plan = om.replenish(both, demand=pd.DataFrame([{"sku": "core", "node": "mall", "period": 0, "demand": 15}]),
+                        rounds=20)
+    assert plan.instance.has_transfers and not plan.warnings
+    fed = {"mall": {"stock": stock}, "shop": {"stock": stock}, "central": {"stock": {"core": {"level": 10}}}}
+    routes = [{"source": "maker", "target": "central"}, {"source": "other", "target": "shop"},
+              {"source": "maker", "target": "shop"}, {"source": "maker", "target": "mall"},
+              {"source": "shop", "target": "mall"}]
+    makers = {"maker": {}, "other": {}}
+    mixed = network(supply={"nodes": fed, "routes": routes, "suppliers": makers, "pickup": None, "stock": "pooled"},
+                    products={"core": {"price": 60.0, "cost": 30.0, "share": 0.7},
+                              "gift": {"price": 40.0, "cost": 15.0, "share": 0.3, "supplier": "other"}})
+    # gift comes to the mall from the shop, so that core may not be moved there
+    plan = om.replenish(mixed, demand=pd.DataFrame([{"sku": "core", "node": "mall", "period": 0, "demand": 15}]),
+                        rounds=20)
+    assert not plan.instance.has_transfers
+    assert any("shop → mall = core — is left out of the plan: the route feeds other articles" in str(fault)
+               for fault in plan.warnings)
 
 
 def test_the_command_line_takes_ways(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

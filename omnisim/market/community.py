@@ -11,9 +11,9 @@ from omnisim.books import GROUPS, MEASURE
 from omnisim.compiled import inner, kernel
 from omnisim.market.consumers import NEVER, S_B, S_D, S_M, SEAT, Consumers, acquaintance
 from omnisim.market.day import Today
+from omnisim.market.deliveries import advocate
 from omnisim.market.journey import SHARE_CLICK
 from omnisim.market.moves import move
-from omnisim.market.orders import advocate
 from omnisim.market.rules import Rules
 from omnisim.market.visits import lift_bound
 from omnisim.streams import unit, words

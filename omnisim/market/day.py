@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from omnisim.books import GROUPS, MEASURES, SEGMENT
+from omnisim.books import GROUPS, HOUR, MEASURES, SEGMENT
 from omnisim.compiled import kernel, melted
 from omnisim.market.consumers import Consumers
 from omnisim.market.rules import CHANNELS, FLOWS, SEGMENTS, SKUS, Rules
@@ -19,9 +19,11 @@ DEMAND = np.dtype([
     ("channel", "u1"), ("origin", "u1"), ("sku", "u1"),
     ("ordinal", "u1"),                  # tells the needs of one consumer and day apart
     ("led_from", "i1"),                 # channel that led here, or -1
-    ("padding", "u1"),
+    ("line", "u1"),                     # number of the line in its order, from 0
+    ("order", "i8"),                    # number of its order, where something of that was filled before; else -1
+    ("number", "u1"),                   # which order of the consumer that was
 ])
-"""An order that a consumer wants to place."""
+"""A line of an order that a consumer wants to place; the lines of an order follow each other."""
 
 VISIT = np.dtype([("consumer", "u4"), ("channel", "u1"), ("origin", "u1"), ("led_from", "i1"), ("padding", "u1")])
 """A visit to be made."""
@@ -100,7 +102,7 @@ COUNTS = np.dtype([
     ("segments", "i8", (SEGMENTS, len(SEGMENT))),
     ("flows", "i8", (CHANNELS, CHANNELS, 2)),  # visits and orders led from row to column
     ("units", "i8", SKUS),              # units asked for, by article
-    ("hours", "i8", (CHANNELS, 24)),    # visits by the hour, on days with broadcasts
+    ("hours", "i8", (CHANNELS, 24, len(HOUR))),  # visits, orders and cancellations by the hour, with broadcasts
     ("todo", "i8", (FLOWS + 1, 3)),     # scratch: visits that a visit leads to
 ])
 """What one part of the population counts on one day."""
@@ -131,11 +133,12 @@ def room_for_pairs(rows, used, needed):
 
 
 @melted
-def want(counts, demands, i, k, minute, origin, ordinal, led_from, sku, quantity):
-    """Consumer i wants to order on channel k."""
+def want(counts, demands, i, k, minute, origin, ordinal, led_from, line, sku, quantity):
+    """Consumer i wants to order an article on channel k."""
     row = demands[counts.demands]
     row.consumer, row.channel, row.minute, row.origin = i, k, minute, origin
     row.ordinal, row.led_from, row.sku, row.quantity = ordinal, led_from, sku, quantity
+    row.line, row.order, row.number = line, -1, 0
     counts.demands += 1
     counts.units[sku] += quantity * counts.scale
 

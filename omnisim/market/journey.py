@@ -269,7 +269,7 @@ def live_a_day(c: Consumers, rules, today, counted, asked: Asked, news, low, hig
         size = b - a
         # a consumer may ask for one order a channel and a handful of needs, one seat, and end one journey
         passed_on = news.shape[0] - heard
-        demands = room(asked.demands, counts.demands, CHUNK * (channels + MOST_NEEDS) + passed_on)
+        demands = room(asked.demands, counts.demands, (CHUNK * (channels + MOST_NEEDS) + passed_on) * r.lines)
         joins = room_for_pairs(asked.joins, counts.joins, 2 * CHUNK)
         shares = room(asked.shares, counts.shares, 2 * CHUNK)
         ended = room(asked.ended, counts.ended, 2 * CHUNK)

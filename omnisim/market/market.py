@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from omnisim.books import CLAIM, FILLED, MEASURE, PARCEL, VERDICT
 from omnisim.ledger import Ledger
-from omnisim.market import community, day, journey, orders
+from omnisim.market import community, day, deliveries, journey, orders
 from omnisim.market.consumers import ALIVE, NEVER, S_B, S_D, S_M, S_X, SEAT, Consumers, allocate, settle_in, take_census
 from omnisim.market.day import Asked, Counts, Today, clear_counts, empty_counts
 from omnisim.market.moves import SOURCE, TARGET
@@ -60,7 +60,7 @@ class Demand:
     split: list[tuple[int, int]]
 
     def in_order(self, consumers: Consumers) -> tuple[Ints, NDArray[np.void]]:
-        """All demands in the order in which scarce stock is given out: minute, keyed hash, consumer, need.
+        """All demands in the order in which scarce stock is given out: minute, keyed hash, consumer, need, line.
 
         Returns
         -------
@@ -124,6 +124,11 @@ class Market:
         self.counts = [empty_counts(self.rules) for _ in self.parts]
         self.joins, self.news = [[] for _ in self.parts], [[] for _ in self.parts]
 
+    @property
+    def has_baskets(self) -> bool:
+        """Whether an order may have several lines."""
+        return bool(self.rules["lines"][0] > 1)
+
     def take_census(self, first_day: int, days: int, pool: ThreadPoolExecutor | None) -> tuple[Ints, Ints]:
         """Count the people of the first day: by stage, which is kept; returned by segment, and customers by day of the
         first order, for so many days from `first_day` on."""
@@ -173,13 +178,13 @@ class Market:
         """
         parcels = self.parcels[p] = day.room(self.parcels[p], 0, demands.size)
         news = np.empty((demands.size * self.rules["invitations"][0], 3), np.int64)
-        n_lines, n_parcels, n_news = orders.book_orders(
+        n_lines, n_parcels, n_orders, n_news = orders.book_orders(
             self.consumers, self.rules, self.today, self.counts[p], ledger.page(p, demands.size), demands, verdicts,
             ledger.blank_lines(p, demands.size, self.today["day"][0]), ledger.sample, parcels, news)
         by_arrival = np.empty(n_parcels, PARCEL)
-        starts = orders.sort_by_arrival(parcels[:n_parcels], self.today["day"][0], by_arrival)
+        starts = deliveries.sort_by_arrival(parcels[:n_parcels], self.today["day"][0], by_arrival)
         self.news[p].append(news[:n_news].copy())
-        ledger.add_orders(p, n_lines, by_arrival)
+        ledger.add_orders(p, n_lines, n_orders, by_arrival)
         return by_arrival, starts
 
     def deliver(self, p: int, parcels: list[NDArray[np.void]]) -> Ints:
@@ -188,11 +193,16 @@ class Market:
         for batch in parcels:
             joins = np.empty((batch.size, 2), np.int64)
             news = np.empty((batch.size * (self.rules["audience"][0] + 1), 3), np.int64)
-            n_joins, n_news = orders.deliver(self.consumers, self.rules, self.today, self.counts[p], batch, joins, news,
-                                             restocked)
+            n_joins, n_news = deliveries.deliver(self.consumers, self.rules, self.today, self.counts[p], batch, joins,
+                                                 news, restocked)
             self.joins[p].append(joins[:n_joins].copy())
             self.news[p].append(news[:n_news].copy())
         return restocked
+
+    def hours(self) -> Ints:
+        """Visits, orders and cancellations of today by channel and hour, (channels, 24, 3), on days with broadcasts."""
+        hours: Ints = np.sum([counts["hours"][0, :self.rules["channels"][0]] for counts in self.counts], axis=0)
+        return hours
 
     def no_units(self) -> Ints:
         """None of any article at any place, (places, skus)."""

@@ -1,4 +1,4 @@
-"""What orders do to consumers and to the books: prices, first orders, lapses, delivery, returns.
+"""What orders do to consumers and to the books: prices, first orders, lapses, journeys, cohorts.
 
 These kernels run over the day's orders of one part of the population. Who gets the last unit is settled before, over
 all parts; what an order then does concerns nobody but its consumer.
@@ -8,7 +8,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from omnisim.books import CANCELLED, FILLED, GROUPS, LATEST, MEASURE, SEGMENT, WAITS
+from omnisim.books import (
+    CANCELLED,
+    FILLED,
+    FROM_ELSEWHERE,
+    GROUPS,
+    HOUR,
+    LEADS_ORDER,
+    LEADS_PARCEL,
+    MEASURE,
+    SEGMENT,
+    WAITS,
+)
 from omnisim.compiled import inner, kernel, melted
 from omnisim.ledger import SPAN, Page, in_sample
 from omnisim.market.consumers import (
@@ -16,11 +27,7 @@ from omnisim.market.consumers import (
     CUSTOMER,
     MEMBER,
     NEVER,
-    S_B,
-    S_F,
     S_K,
-    S_X,
-    SEAT,
     Consumers,
     acquaintance,
     lift_need,
@@ -28,11 +35,11 @@ from omnisim.market.consumers import (
     uses,
 )
 from omnisim.market.day import Today
-from omnisim.market.journey import ADVOCACY, INVITATION, SCAN
-from omnisim.market.moves import move, pay, receive
+from omnisim.market.journey import INVITATION
+from omnisim.market.moves import move, pay
 from omnisim.market.rules import FROM_NEED, FROM_REFERRAL, MILLION, Rules
 from omnisim.market.trust import leave_mark
-from omnisim.market.visits import lift_bound
+from omnisim.market.visits import level_of, lift_bound
 from omnisim.portable import quantile
 from omnisim.processor import prefetch
 from omnisim.streams import DAY_ZERO, LOW, S32, philox, unit, words
@@ -40,8 +47,9 @@ from omnisim.sums import ask_for_row, row_of
 
 ORDERS, GMV, FIRST = MEASURE["orders"], MEASURE["gmv"], MEASURE["new_customers"]
 REPEAT, WIN_BACK, REFERRED = MEASURE["repeat_orders"], MEASURE["win_back_orders"], MEASURE["referred_orders"]
-UNITS, LOST_ORDERS, LOST_UNITS = MEASURE["units"], MEASURE["lost_orders"], MEASURE["lost_units"]
-RETURNED, RETURNS, GOODS = MEASURE["returned_orders"], MEASURE["returns"], MEASURE["cost_of_goods"]
+LINES, UNITS, GOODS = MEASURE["lines"], MEASURE["units"], MEASURE["cost_of_goods"]
+LOST_ORDERS, LOST_UNITS = MEASURE["lost_orders"], MEASURE["lost_units"]
+HOUR_ORDERS, HOUR_CANCELLED = HOUR.index("orders"), HOUR.index("cancelled")
 COMMISSION, PAYMENT, LOGISTICS = MEASURE["commission"], MEASURE["payment_fee"], MEASURE["logistics"]
 SERVICE = MEASURE["service"]
 SEGMENT_ORDERS, SEGMENT_GMV, SEGMENT_FIRST = (SEGMENT.index(name) for name in ("orders", "gmv", "new_customers"))
@@ -57,20 +65,24 @@ def share_of(amount, millionths):
 
 @kernel
 def draw_claims(c: Consumers, rules, demands, day, keys, claims):
-    """What the settlement needs to know of each order. Draws `order` of the day and `store`, once for all days.
+    """What the settlement needs to know of each order line. Draws `order` of the day and `store`, once for all days.
 
     Parameters
     ----------
+    demands : DEMAND (n,)  orders with all their lines
     keys : int64 (n,)  written: the hash that breaks ties between orders of the same minute
     claims : CLAIM (n,)  written
     """
     r = rules[0]
     for d in range(demands.size):
         demand, claim = demands[d], claims[d]
-        i, k = np.int64(demand.consumer), np.int64(demand.channel)
-        w0, w1, w2, w3 = words(r.key_order, i, day, 2 + 2 * (np.int64(demand.ordinal) + 16 * k))
+        i, k, ordinal = np.int64(demand.consumer), np.int64(demand.channel), np.int64(demand.ordinal)
+        w0, w1, w2, w3 = words(r.key_order, i, day, 2 + level_of(k, ordinal, 0))
         keys[d] = w0
-        claim.react, claim.choose, claim.collect = w1, w2, w3
+        claim.collect = w3
+        if demand.line > 0:  # an order has one turn and one way to be fetched; shortages are up to each line
+            _, w1, w2, _ = words(r.key_order, i, day, 2 + level_of(k, ordinal, 1 + np.int64(demand.sku)))
+        claim.react, claim.choose = w1, w2
         claim.near, _, _, _ = words(r.key_store, i, 0, 1)
         used = np.uint32(0)
         for j in range(r.channels):
@@ -78,98 +90,191 @@ def draw_claims(c: Consumers, rules, demands, day, keys, claims):
         claim.uses = used
         claim.units = np.int64(demand.quantity) * r.scale
         claim.minute, claim.channel, claim.sku = demand.minute, demand.channel, demand.sku
+        claim.line, claim.more = demand.line, 0
+        while d + claim.more + 1 < demands.size and demands[d + claim.more + 1].line > demand.line:
+            claim.more += 1
+
+
+@melted
+def _end_of_order(demands, verdicts, d):
+    """Where the lines of the order that begins at row d end: lines of one evening, those that had waited apart."""
+    end = d + 1
+    while (end < demands.size and demands[end].line > demands[end - 1].line
+           and demands[end].consumer == demands[d].consumer and demands[end].channel == demands[d].channel
+           and demands[end].ordinal == demands[d].ordinal and verdicts[end].waited == verdicts[d].waited):
+        end += 1
+    return end
 
 
 @kernel
 def book_orders(c: Consumers, rules, today, counted, page: Page, demands, verdicts, lines, kept, parcels, news):
     """Let the settled orders of a part take effect, in order: money, first orders, lapses, invitations, stages.
 
+    An order counts once, on the evening on which the first of its lines is filled; lines that had to wait add units and
+    money on theirs.
+
     Parameters
     ----------
     page : Page  the part's page in the ledger, added to
     demands : DEMAND (n,)
     verdicts : VERDICT (n,)  what supply decided
-    lines : ORDER_DTYPE (n,)  written for filled orders of sampled consumers
+    lines : ORDER_DTYPE (n,)  written for filled lines of sampled consumers
     kept : uint64  the sample: consumers whose scrambled number has none of these bits
-    parcels : PARCEL (n,)  written for filled orders
+    parcels : PARCEL (n,)  written for filled lines
     news : int64 (n * invitations, 3)  written: invitations that are accepted tomorrow
 
     Returns
     -------
-    number of order lines, of parcels, of news
+    number of order lines written, of parcels, of orders that count from today on, of news
+
+    Notes
+    -----
+    Orders are numbered within the part; a line whose order has a number already bears its complement.
     """
     r, t, counts = rules[0], today[0], counted[0]
-    n_lines = n_parcels = n_news = 0
+    n_lines = n_parcels = n_orders = n_news = 0
     lapses, own = np.empty(demands.size, np.uint64), np.empty(demands.size, np.uint64)
     _draw_lapses(r, demands, t.day, lapses, own)
-    for d in range(demands.size):
+    end = 0
+    while end < demands.size:
+        d, end = end, _end_of_order(demands, verdicts, end)
         prefetch(c.people, demands[min(d + 2 * AHEAD, demands.size - 1)].consumer)
         ask_for_row(page.journeys, c.people[demands[min(d + AHEAD, demands.size - 1)].consumer].path)
-        demand, verdict = demands[d], verdicts[d]
-        i, k, sku = np.int64(demand.consumer), np.int64(verdict.channel), np.int64(verdict.sku)
-        quantity, minute, way = np.int64(demand.quantity), np.int64(demand.minute), np.int64(verdict.way)
+        demand = demands[d]
+        i, minute, is_new = np.int64(demand.consumer), np.int64(demand.minute), demand.order < 0
+        first = _best_of(verdicts, d, end)
+        k = np.int64(verdicts[first].channel)
         tally = counts.tally[i % GROUPS, k]
-        if verdict.fate == WAITS:
-            if c.people[i].stage == S_K:
-                c.due[i] = t.day + r.patience + 1
+        _lose_lines(c, r, t, counts, tally, demands, verdicts, i, d, end)
+        if verdicts[first].fate != FILLED:
+            if is_new:
+                _fail(c, r, t, counts, tally, verdicts[first].fate, i, k, minute)
             continue
-        if verdict.fate != FILLED:
-            leave_mark(c, r, i, t.day, r.mark_cancelled if verdict.fate == CANCELLED else r.mark_lost)
-            tally[LOST_ORDERS] += counts.scale
-            tally[LOST_UNITS] += quantity * counts.scale
-            if c.people[i].stage == S_K:
-                move(c, counts, i, 11, t.day + 1)
-            continue
-        paid = r.price[sku] * quantity
-        goods = r.cost[sku] * quantity
-        commission, payment = share_of(paid, r.commission[k]), share_of(paid, r.payment[k])
-        benefit = share_of(paid, r.benefit) if c.people[i].flags & MEMBER else 0
-        tally[ORDERS] += counts.scale
-        tally[GMV] += paid * counts.scale
-        tally[UNITS] += quantity * counts.scale
-        tally[GOODS] -= goods * counts.scale
-        tally[COMMISSION] -= commission * counts.scale
-        tally[PAYMENT] -= payment * counts.scale
-        tally[LOGISTICS] -= r.ship_cost[way] * counts.scale
-        tally[SERVICE] -= benefit * counts.scale
+        paid = 0
+        for n in range(d, end):
+            if verdicts[n].fate == FILLED:
+                paid += r.price[np.int64(verdicts[n].sku)] * np.int64(demands[n].quantity)
         part = counts.segments[c.people[i].segment]
-        part[SEGMENT_ORDERS] += counts.scale
         part[SEGMENT_GMV] += paid * counts.scale
-        if demand.led_from >= 0:
-            counts.flows[demand.led_from, k, 1] += counts.scale
-        n_news = _change_status(c, r, t, counts, page, tally, part, i, k, demand, lapses[d], own[d], news,
-                                n_news)
-        _book_cohort(c, t, counts, i, paid, page)
-        c.people[i].order_day = t.day
-        c.people[i].home = k
-        pay(c, r, counts, i, t.day, minute)
-        late = 0 if minute < r.cutoff else 1
-        parcel = parcels[n_parcels]
-        parcel.consumer, parcel.order_id, parcel.day, parcel.minute = i, n_parcels, t.day, minute
-        parcel.quantity, parcel.channel, parcel.sku, parcel.number = quantity, k, sku, c.people[i].orders
-        parcel.returned = 0
-        parcel.arrives = t.day + late + r.ship_days[way, k]
-        parcel.way = way
-        parcel.late = min(max(np.int64(verdict.waited) + r.ship_days[way, k] - r.delivery_days[k], 0), 255)
-        if lines.size > 0 and in_sample(i, kept):
-            line = lines[n_lines]
-            line.order_id, line.consumer, line.day, line.minute = n_parcels, i, t.day, minute
-            line.channel, line.origin, line.sku = k, demand.origin, sku
-            line.quantity, line.price, line.discount = quantity, r.price[sku], 0
-            line.margin = paid - goods - commission - payment - benefit - r.ship_cost[way]
-            line.delivered, line.returned = parcel.arrives, -1
-            line.number, line.weight, line.node = c.people[i].orders, counts.scale, way % r.places
-            n_lines += 1
-        n_parcels += 1
-        if t.day >= 0:
-            # after another order today nothing but this channel has been touched
-            path = c.people[i].path if c.people[i].path != 0 else np.uint32(k + 1)
-            journey = page.journeys.values[row_of(page.journeys, path)]
-            journey[0] += 1
-            journey[1] += 1
-            journey[2] += paid
+        if is_new:
+            tally[ORDERS] += counts.scale
+            part[SEGMENT_ORDERS] += counts.scale
+            if demand.led_from >= 0:
+                counts.flows[demand.led_from, k, 1] += counts.scale
+            if t.hourly:
+                counts.hours[k, minute // 60, HOUR_ORDERS] += counts.scale
+            n_news = _change_status(c, r, t, counts, page, tally, part, i, k, demand, lapses[d], own[d], news, n_news)
+        _book_cohort(c, t, counts, i, paid, page, is_new)
+        _end_journey(c, t, page, i, k, paid, is_new)
+        if is_new:
+            c.people[i].order_day = t.day
+            c.people[i].home = k
+            pay(c, r, counts, i, t.day, minute)
+        order_id = n_orders if is_new else ~demand.order
+        number = c.people[i].orders if is_new else demand.number
+        n_orders += is_new
+        for n in range(first, end):
+            if verdicts[n].fate != FILLED:
+                continue
+            parcel = parcels[n_parcels]
+            parcel.order_id, parcel.number = order_id, number
+            parcel.leads = LEADS_ORDER if is_new and n == first else LEADS_PARCEL
+            for m in range(first, n):
+                if verdicts[m].fate == FILLED and verdicts[m].way == verdicts[n].way:
+                    parcel.leads = 0
+            margin = _book_line(c, r, t, counts, tally, demands[n], verdicts[n], i, k, parcel)
+            n_parcels += 1
+            if lines.size > 0 and in_sample(i, kept):
+                _write_line(r, t, lines[n_lines], parcel, demand.origin, margin, counts.scale)
+                n_lines += 1
+    return n_lines, n_parcels, n_orders, n_news
+
+
+@melted
+def _best_of(verdicts, d, end):
+    """The line that fared best among those of an order, the first of equals."""
+    best = d
+    for n in range(d + 1, end):
+        if verdicts[n].fate > verdicts[best].fate:
+            best = n
+    return best
+
+
+@melted
+def _lose_lines(c: Consumers, r: Rules, t: Today, counts, tally, demands, verdicts, i, d, end):
+    """Lines that met no stock: units lost, and one mark on the consumer, the deepest."""
+    mark = -1.0
+    for n in range(d, end):
+        if verdicts[n].fate < WAITS:
+            tally[LOST_UNITS] += np.int64(demands[n].quantity) * counts.scale
+            mark = max(mark, r.mark_cancelled if verdicts[n].fate == CANCELLED else r.mark_lost)
+    if mark >= 0.0:
+        leave_mark(c, r, i, t.day, mark)
+
+
+@melted
+def _fail(c: Consumers, r: Rules, t: Today, counts, tally, fate, i, k, minute):
+    """Nothing of an order was filled: it waits, or is lost."""
+    if fate == WAITS:
+        if c.people[i].stage == S_K:
+            c.due[i] = t.day + r.patience + 1
+        return
+    tally[LOST_ORDERS] += counts.scale
+    if fate == CANCELLED and t.hourly:
+        counts.hours[k, minute // 60, HOUR_CANCELLED] += counts.scale
+    if c.people[i].stage == S_K:
+        move(c, counts, i, 11, t.day + 1)
+
+
+@melted
+def _book_line(c: Consumers, r: Rules, t: Today, counts, tally, demand, verdict, i, k, parcel):
+    """A filled line: its money, its units, and its way to the consumer; returns its margin. What a parcel costs is
+    borne by the line that leads it."""
+    sku, way, quantity, minute = (np.int64(verdict.sku), np.int64(verdict.way), np.int64(demand.quantity),
+                                  np.int64(demand.minute))
+    paid, goods = r.price[sku] * quantity, r.cost[sku] * quantity
+    commission, payment = share_of(paid, r.commission[k]), share_of(paid, r.payment[k])
+    benefit = share_of(paid, r.benefit) if c.people[i].flags & MEMBER else 0
+    shipping = r.ship_cost[way] if parcel.leads > 0 else 0
+    tally[GMV] += paid * counts.scale
+    tally[LINES] += counts.scale
+    tally[UNITS] += quantity * counts.scale
+    tally[GOODS] -= goods * counts.scale
+    tally[COMMISSION] -= commission * counts.scale
+    tally[PAYMENT] -= payment * counts.scale
+    tally[LOGISTICS] -= shipping * counts.scale
+    tally[SERVICE] -= benefit * counts.scale
+    parcel.consumer, parcel.day, parcel.minute, parcel.ordinal, parcel.line = (
+        i, t.day, minute, demand.ordinal if k == demand.channel else FROM_ELSEWHERE, demand.line)
+    parcel.quantity, parcel.channel, parcel.sku, parcel.returned, parcel.way = quantity, k, sku, 0, way
+    parcel.arrives = t.day + (0 if minute < r.cutoff else 1) + r.ship_days[way, k]
+    parcel.waited = verdict.waited
+    parcel.late = min(max(np.int64(verdict.waited) + r.ship_days[way, k] - r.delivery_days[k], 0), 255)
+    return paid - goods - commission - payment - benefit - shipping
+
+
+@melted
+def _write_line(r: Rules, t: Today, line, parcel, origin, margin, scale):
+    """A line of the table of orders."""
+    line.order_id, line.consumer, line.day, line.minute = parcel.order_id, parcel.consumer, t.day, parcel.minute
+    line.channel, line.origin, line.sku, line.line = parcel.channel, origin, parcel.sku, parcel.line
+    line.quantity, line.price, line.discount, line.margin = parcel.quantity, r.price[np.int64(parcel.sku)], 0, margin
+    line.delivered, line.returned = parcel.arrives, -1
+    line.number, line.weight, line.node = parcel.number, scale, np.int64(parcel.way) % r.places
+
+
+@melted
+def _end_journey(c: Consumers, t: Today, page: Page, i, k, paid, is_new):
+    """An order ends the journey that led to it; a line that had to wait adds its money to a journey of its channel."""
+    if t.day >= 0:
+        # after another order today nothing but this channel has been touched
+        path = c.people[i].path if is_new and c.people[i].path != 0 else np.uint32(k + 1)
+        journey = page.journeys.values[row_of(page.journeys, path)]
+        journey[0] += is_new
+        journey[1] += is_new
+        journey[2] += paid
+    if is_new:
         c.people[i].path = 0
-    return n_lines, n_parcels, n_news
 
 
 @melted
@@ -235,109 +340,21 @@ def _invite(c: Consumers, r: Rules, t: Today, i, k, news, n_news):
 
 
 @melted
-def _book_cohort(c: Consumers, t: Today, counts, i, paid, page: Page):
-    """Count the order in its cohort (month of first order) and age (months since); cohorts count reported days only."""
+def _book_cohort(c: Consumers, t: Today, counts, i, paid, page: Page, is_new):
+    """Count the order, or the money of lines that had to wait, in its cohort (month of first order) and age (months
+    since); cohorts count reported days only."""
     now = page.months[t.day - page.first_day[0]]
     born = page.months[max(0, np.int64(c.people[i].first_day) - page.first_day[0])]
     age = now - born
-    if c.people[i].first_day == t.day and c.people[i].orders == 1:
+    if is_new and c.people[i].first_day == t.day and c.people[i].orders == 1:
         page.buyers[born] += counts.scale
     if t.day < 0:
         return
     cell = page.cohorts[born, age]
+    cell[2] += paid * counts.scale
+    if not is_new:
+        return
     if (c.people[i].order_day == NEVER
             or page.months[max(0, np.int64(c.people[i].order_day) - page.first_day[0])] != now):
         cell[0] += counts.scale
     cell[1] += counts.scale
-    cell[2] += paid * counts.scale
-
-
-@kernel
-def deliver(c: Consumers, rules, today, counted, parcels, joins, news, restocked):
-    """Parcels of a part arrive: some come back, the others may lead into the membership, the community or advocacy.
-
-    Draws `after` (level 1) by consumer and order day, so that two parcels on one day have luck of their own.
-
-    Parameters
-    ----------
-    parcels : PARCEL (n,)  `returned` is set for those that come back
-    joins : int64 (n, 2)  written: consumers who ask for a seat
-    news : int64 (n * (audience + 1), 3)  written: who opens a scanned code and whom new advocates reach tomorrow
-    restocked : int64 (places, skus)  units fit to be sold again are added, where they came from
-
-    Returns
-    -------
-    number of joins, number of news
-    """
-    r, t, counts = rules[0], today[0], counted[0]
-    n_joins = n_news = 0
-    for p in range(parcels.size):
-        prefetch(c.people, parcels[min(p + AHEAD, parcels.size - 1)].consumer)
-        parcel = parcels[p]
-        i, k = np.int64(parcel.consumer), np.int64(parcel.channel)
-        sku, quantity = np.int64(parcel.sku), np.int64(parcel.quantity)
-        w0, w1, w2, w3 = words(r.key_after, i, np.int64(parcel.day), 1 + 8 * (1 + np.int64(parcel.minute)))
-        repeat = parcel.number > 1
-        tally = counts.tally[i % GROUPS, k]
-        if parcel.late > 0:
-            leave_mark(c, r, i, t.day, min(1.0, r.mark_late * parcel.late))
-        if unit(w0) < r.return_rate[k]:
-            parcel.returned = 1
-            tally[RETURNED] += counts.scale
-            tally[RETURNS] -= r.price[sku] * quantity * counts.scale
-            if unit(w1) < r.restock_share:
-                restocked[np.int64(parcel.way) % r.places, sku] += quantity * counts.scale
-                tally[GOODS] += r.cost[sku] * quantity * counts.scale
-            if c.people[i].stage == S_F:
-                move(c, counts, i, 15, t.day + r.resolution_days)
-            continue
-        receive(c, r, counts, i, t.day, repeat)
-        if not c.people[i].flags & CUSTOMER:
-            continue  # replaced by a newcomer while the parcel was on its way
-        if not c.people[i].flags & MEMBER and unit(w1) < 1.0 - (1.0 - r.member_join) * (1.0 - r.enrol_rate[k]):
-            c.people[i].flags |= MEMBER
-            if c.people[i].stage == S_B:
-                move(c, counts, i, 18, c.due[i])
-        if not c.people[i].flags & SEAT and r.community >= 0 and unit(w2) < r.code_rate[k]:
-            joins[n_joins, 0], joins[n_joins, 1] = i, parcel.minute
-            n_joins += 1
-            if k != r.community:
-                news[n_news, 0], news[n_news, 1], news[n_news, 2] = i, SCAN, k
-                n_news += 1
-        if repeat and c.people[i].stage == S_X and unit(w3) < r.advocates:
-            n_news = advocate(c, r, t, counts, i, k, 24, news, n_news)
-    return n_joins, n_news
-
-
-@inner
-def advocate(c: Consumers, r: Rules, t: Today, counts, i, k, transition, news, n_news):
-    """A customer starts to speak for the brand: t24 or t25, and t26 for each neighbour who hears it tomorrow."""
-    move(c, counts, i, transition, t.day + r.advocate_days)
-    _, start, _, _ = words(r.key_refer, i, t.day, 4)
-    for j in range(r.audience):
-        other = acquaintance(r, i, start, j)
-        news[n_news, 0], news[n_news, 1], news[n_news, 2] = other, ADVOCACY, k
-        n_news += 1
-        counts.moves[25] += counts.scale
-    return n_news
-
-
-@kernel
-def sort_by_arrival(parcels, day, sorted_parcels):
-    """The parcels by the day they arrive, otherwise in the same order.
-
-    Returns
-    -------
-    int64 (LATEST + 1,)  where the parcels of day, day + 1, … begin
-    """
-    starts = np.zeros(LATEST + 1, np.int64)
-    for p in range(parcels.size):
-        starts[np.int64(parcels[p].arrives) - day + 1] += 1
-    for n in range(LATEST):
-        starts[n + 1] += starts[n]
-    next_place = starts.copy()
-    for p in range(parcels.size):
-        n = np.int64(parcels[p].arrives) - day
-        sorted_parcels[next_place[n]] = parcels[p]
-        next_place[n] += 1
-    return starts

@@ -17,7 +17,8 @@ from omnisim.books import ORIGINS
 from omnisim.plan import to_cents
 from omnisim.portable import OCTAVES, STEPS
 from omnisim.scenario import network
-from omnisim.scenario.model import Scenario
+from omnisim.scenario.baskets import taken_along, worth
+from omnisim.scenario.model import MOST_ALONG, Scenario
 from omnisim.streams import key
 
 Floats = NDArray[np.float64]
@@ -62,7 +63,7 @@ def _fields(kind: str, names: str, *shape: int) -> list[Any]:
 RULES = np.dtype(
     _fields("i8", "scale channels segments links seeds skus consumers first_day dormant_after lost_after "
                   "resolution_days consult_cost benefit community readers share_reward invitations refer_reward "
-                  "advocate_days audience cutoff converts repeats searched places patience remembers")
+                  "advocate_days audience cutoff converts repeats searched places patience remembers lines")
     + _fields("u8", "key_person key_affinity key_need key_order key_graph key_refer key_private key_after key_store")
     + _fields("u8", "key_reach key_exposure key_visit", CHANNELS)
     + _fields("f8", "overlap rate_scale past_customers past_days past_members slope threshold win_back "
@@ -86,6 +87,9 @@ RULES = np.dtype(
     + _fields("f8", "link_rate seed_rate", FLOWS)
     + _fields("u8", "link_key seed_key", FLOWS)
     + _fields("f8", "sku_edges", CHANNELS, SKUS)
+    + _fields("i8", "along", CHANNELS, SKUS)
+    + _fields("i8", "along_sku", CHANNELS, SKUS, MOST_ALONG)
+    + _fields("f8", "along_share", CHANNELS, SKUS, MOST_ALONG)
     + _fields("i8", "price cost", SKUS)
     + _fields("i2", "minutes", 4096))
 """Constants of a run as one record, which kernels take by reference. Rates are by day, money is in cents, shares of
@@ -113,8 +117,8 @@ def compile_rules(scenario: Scenario, seed: int, replication: int, *, looseness:
         "segments": len(scenario.population.segments)}
     for part in (_keys(names, seed, replication), _people(scenario, names), _visits(scenario, names),
                  _repurchase(scenario), _service(scenario), _flows(scenario, names, seed, replication),
-                 _community(scenario, names), _referral(scenario), _orders(scenario, names), _delivery(scenario, names),
-                 _trust(scenario)):
+                 _community(scenario, names), _referral(scenario), _orders(scenario, names), _baskets(scenario, names),
+                 _delivery(scenario, names), _trust(scenario)):
         values.update(part)
     rules = np.zeros(1, RULES)
     for name, value in values.items():
@@ -296,12 +300,27 @@ def _orders(scenario: Scenario, names: list[str]) -> dict[str, Any]:
 
 
 def _mean_prices(scenario: Scenario, names: list[str]) -> Floats:
-    """Mean price of what each channel sells, by share of orders."""
-    products = list(scenario.products.values())
-    everything = sum(p.share * p.price for p in products)
-    return np.array([everything if len(sold) == len(products) or not sold
-                     else sum(p.share * p.price for p in sold) / sum(p.share for p in sold)
-                     for sold in ([scenario.products[sku] for sku in _sold(scenario, name)] for name in names)])
+    """Mean price of what each channel sells, one unit of the article and of what it takes along, by share of orders."""
+    found = []
+    for name in names:
+        sold = _sold(scenario, name) or list(scenario.products)
+        total = sum(scenario.products[sku].share * worth(scenario, name, sku) for sku in sold)
+        whole = len(sold) == len(scenario.products)
+        found.append(total if whole else total / sum(scenario.products[sku].share for sku in sold))
+    return np.array(found)
+
+
+def _baskets(scenario: Scenario, names: list[str]) -> dict[str, Any]:
+    """What orders take along, by channel and the article that they begin with."""
+    shape, skus = (len(names), len(scenario.products)), list(scenario.products)
+    along, sku_of, share = np.zeros(shape, np.int64), np.zeros((*shape, MOST_ALONG)), np.zeros((*shape, MOST_ALONG))
+    for k, name in enumerate(names):
+        for p, sku in enumerate(skus):
+            basket = taken_along(scenario, name, sku)
+            along[k, p] = len(basket)
+            sku_of[k, p, :len(basket)] = [skus.index(other) for other in basket]
+            share[k, p, :len(basket)] = list(basket.values())
+    return {"along": along, "along_sku": sku_of, "along_share": share, "lines": 1 + int(along.max(initial=0))}
 
 
 def _sold(scenario: Scenario, channel: str) -> list[str]:

@@ -166,7 +166,7 @@ def browse(c: Consumers, r: Rules, t: Today, counts, asked: Asked, i, k, origin,
     tally = counts.tally[i % GROUPS, k]
     tally[VISITS] += counts.scale
     if t.hourly:
-        counts.hours[k, minute_of(r, t, i, k, 0, w3) // 60] += counts.scale
+        counts.hours[k, minute_of(r, t, i, k, 0, w3) // 60, 0] += counts.scale
     before = np.int64(c.last[i, k])
     c.last[i, k] = day
     if before < t.block_start:
@@ -245,25 +245,47 @@ def minute_of(r: Rules, t: Today, i, k, ordinal, word):
     return np.int64(r.minutes[word & np.uint64(4095)])
 
 
+@melted
+def level_of(k, ordinal, along):
+    """Where the draws of an order line stand in the stream `order`: by channel and ordinal, and for an article taken
+    along (`along` is 1 + its number, 0 for the first line) apart, so that no article moves another's luck."""
+    return 2 * (ordinal + 16 * (k + 32 * along))
+
+
+@inner
+def units_of(u, mean):
+    """Units of a line by inversion of 1 + Poisson(mean)."""
+    quantity = 1
+    term = exp(-mean)
+    total = term
+    while u > total and quantity < MOST_UNITS and term > 0.0:
+        term *= mean / quantity
+        total += term
+        quantity += 1
+    return quantity
+
+
 @inner
 def ask(r: Rules, t: Today, counts, demands, i, k, segment, origin, word, ordinal, led_from):
-    """Consumer i fills a basket on channel k: article, and quantity 1 + Poisson(mean - 1).
+    """Consumer i fills a basket on channel k: an article and what it takes along, 1 + Poisson(mean - 1) units of each.
 
-    Its minute comes from bits of `word` that decided nothing else. Draws `order` (level 1 + 2 (ordinal + 16 k)).
+    Its minute comes from bits of `word` that decided nothing else. Draws `order` (level 1 + `level_of`).
     """
     mean = max(0.0, r.units[k] * r.spend[segment] - 1.0)
     sku = 0
     quantity = 1
     if r.skus > 1 or mean > 0.0:
-        w0, w1, _, _ = words(r.key_order, i, t.day, 1 + 2 * (ordinal + 16 * k))
+        w0, w1, _, _ = words(r.key_order, i, t.day, 1 + level_of(k, ordinal, 0))
         u = unit(w0)
         while sku < r.skus - 1 and u > r.sku_edges[k, sku]:
             sku += 1
-        u = unit(w1)
-        term = exp(-mean)
-        total = term
-        while u > total and quantity < MOST_UNITS and term > 0.0:
-            term *= mean / quantity
-            total += term
-            quantity += 1
-    want(counts, demands, i, k, minute_of(r, t, i, k, ordinal, word), origin, ordinal, led_from, sku, quantity)
+        quantity = units_of(unit(w1), mean)
+    minute = minute_of(r, t, i, k, ordinal, word)
+    want(counts, demands, i, k, minute, origin, ordinal, led_from, 0, sku, quantity)
+    line = 0
+    for n in range(r.along[k, sku]):
+        other = r.along_sku[k, sku, n]
+        w0, w1, _, _ = words(r.key_order, i, t.day, 1 + level_of(k, ordinal, 1 + other))
+        if unit(w0) < r.along_share[k, sku, n]:
+            line += 1
+            want(counts, demands, i, k, minute, origin, ordinal, led_from, line, other, units_of(unit(w1), mean))

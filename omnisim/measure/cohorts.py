@@ -128,7 +128,8 @@ def private_repeat_rate(lines: NDArray[np.void], channel: int, days: int, *, wit
     -------
     (who ordered again, who could have): consumers among the lines
     """
-    lines = np.sort(lines, order=["consumer", "order_id"])
+    lines = np.sort(lines, order=["consumer", "order_id", "day"])
+    lines = lines[np.diff(lines["order_id"], prepend=-1) != 0]  # an order of several lines is one
     here = np.flatnonzero(lines["channel"] == channel)
     consumers, place = np.unique(lines["consumer"][here], return_index=True)
     first = here[place]

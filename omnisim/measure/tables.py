@@ -181,10 +181,14 @@ def _by_place(scenario: Scenario, books: Books, window: Window | None, units: ND
 
 
 def deliveries(scenario: Scenario, books: Books) -> pd.DataFrame:
-    """How long orders of the reported days take to reach consumers, by node and channel; from the order lines."""
+    """How long orders of the reported days take to reach consumers, by node and channel; from the order lines. An order
+    that comes in several parcels counts in each."""
     import pandas as pd
 
     lines = books.orders[books.orders["delivered"] >= 0]
+    if lines["line"].any():
+        _, first = np.unique(lines[["order_id", "node", "day"]], return_index=True)
+        lines = lines[np.sort(first)]
     days = lines["delivered"] - lines["day"]
     keys, where = np.unique(np.stack([lines["node"], lines["channel"], days]), axis=1, return_inverse=True)
     counted = np.bincount(where.reshape(-1), weights=lines["weight"], minlength=keys.shape[1]).astype(np.int64)
@@ -239,6 +243,7 @@ def orders(scenario: Scenario, books: Books) -> pd.DataFrame:
         "returned": came_back,
         "weight": lines["weight"],
         "number": lines["number"],
+        "line": lines["line"].astype(np.int64) + 1,
     })
 
 

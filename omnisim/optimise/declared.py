@@ -10,6 +10,7 @@ from omnisim.errors import Fault, UsageError
 from omnisim.optimise.curve_table import NO_CAP, WORTHS, CurveTable
 from omnisim.optimise.curves import CurveArrays
 from omnisim.response import EXPONENTIAL, FORMS, Floats, expose, per_day, per_period, steady_stock
+from omnisim.scenario.baskets import worth
 from omnisim.scenario.model import Scenario
 
 WEEK = 7
@@ -106,7 +107,7 @@ def _margin(scenario: Scenario, name: str) -> float:
     if not channel.checkout:
         others = [other for other, one in scenario.channels.items() if one.checkout and one.active]
         return float(np.mean([_margin(scenario, other) for other in others])) if others else 0.0
-    price = math.fsum(product.share * product.price for product in scenario.products.values())
-    cost = math.fsum(product.share * product.cost for product in scenario.products.values())
+    price, cost = (math.fsum(product.share * worth(scenario, name, sku, field) for sku, product in
+                             scenario.products.items()) for field in ("price", "cost"))
     kept = (1.0 - channel.return_rate) * (1.0 - cost / price - channel.commission - channel.host_commission)
     return max(0.0, kept - channel.payment_fee - scenario.supply.delivery_cost / channel.order_value)

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from omnisim.errors import Fault
-from omnisim.scenario import check_supply, network
+from omnisim.scenario import check_supply
+from omnisim.scenario.baskets import mean_worth
 
 if TYPE_CHECKING:
     from omnisim.scenario.model import Flow, Scenario
@@ -22,8 +23,8 @@ MOST_WEIGHT = 1e6
 
 def contradictions(scenario: Scenario) -> list[Fault]:
     """Everything in a scenario that contradicts itself, as faults that name dotted paths."""
-    rules = (_segments, _products, _channels, _flows, _community, _campaigns, _live, _season, _growth, _scale, _curves,
-             check_supply.contradictions)
+    rules = (_segments, _products, _baskets, _channels, _flows, _community, _campaigns, _live, _season, _growth, _scale,
+             _curves, check_supply.contradictions)
     return [fault for rule in rules for fault in rule(scenario)]
 
 
@@ -66,10 +67,11 @@ def _products(scenario: Scenario) -> Iterator[Fault]:
     yield from _sum_to_one("products", (product.share for product in products))
     spend = max(1.0, *(segment.spend for segment in scenario.population.segments))
     for name, channel in scenario.channels.items():
-        price = mean_price(scenario, name)
+        price = mean_worth(scenario, name)
         if channel.active and channel.checkout and channel.order_value < price * (1 - 1e-9):
             yield _fault(f"channels.{name}.order_value", f"{channel.order_value:,.2f} {scenario.currency}/order",
-                         f"must be at least the mean price of an article, {price:,.2f}: an order holds a unit or more",
+                         f"must be at least the mean price of an article{_with_baskets(scenario)}, {price:,.2f}: an "
+                         "order holds a unit or more",
                          "Raise it, or lower the prices or the shares of dear articles.")
         if channel.active and channel.checkout and channel.order_value * spend > MOST_UNITS * price:
             yield _fault(f"channels.{name}.order_value", f"{channel.order_value:,.2f} {scenario.currency}/order",
@@ -78,12 +80,31 @@ def _products(scenario: Scenario) -> Iterator[Fault]:
                          "Lower it, or price what is sold together as one article.")
 
 
-def mean_price(scenario: Scenario, channel: str) -> float:
-    """Mean price of an article sold on a channel, by share of orders."""
-    sold = [product for sku, product in scenario.products.items() if network.sells(scenario, channel, sku)]
-    price = math.fsum(product.share * product.price for product in sold)
-    share = math.fsum(product.share for product in sold)
-    return price if len(sold) == len(scenario.products) or not share else price / share
+def _with_baskets(scenario: Scenario) -> str:
+    return " and what it takes along" if any(product.basket for product in scenario.products.values()) else ""
+
+
+def _baskets(scenario: Scenario) -> Iterator[Fault]:
+    for sku, product in scenario.products.items():
+        for other, rate in product.basket.items():
+            what = f"products.{sku}.basket.{other}"
+            if other not in scenario.products:
+                close = difflib.get_close_matches(other, scenario.products, n=1)
+                yield _fault(what, rate, "is no article of this scenario",
+                             f"Did you mean {close[0]}?" if close else f"Choose from {', '.join(scenario.products)}.")
+            elif other == sku:
+                yield _fault(what, rate, "an article does not take itself along: an order holds several units of it by "
+                             "its channel's order_value", "Remove it, or raise order_value.")
+            elif not _sellers(scenario, sku) & _sellers(scenario, other):
+                yield _fault(what, rate, f"does nothing: no channel sells both {sku} and {other}",
+                             f"Name a common one in products.{sku}.channels and products.{other}.channels, or remove "
+                             "it.")
+
+
+def _sellers(scenario: Scenario, sku: str) -> set[str]:
+    """Channels that sell an article, whether they are active just now or not."""
+    return {name for name in scenario.products[sku].channels or scenario.channels if name in scenario.channels
+            and scenario.channels[name].checkout}
 
 
 def _channels(scenario: Scenario) -> Iterator[Fault]:

@@ -153,9 +153,9 @@ class Trust(Section):
     """
 
     lost: float = share(0.0)
-    """Mark of an order that met no stock."""
+    """Mark of an order of which a line met no stock."""
     cancelled: float = share(0.0)
-    """Mark of an order that was taken and then cancelled (oversold)."""
+    """Mark of an order of which a line was taken and then cancelled (oversold)."""
     late: float = share(0.0)
     """Mark of a day that a delivery is later than the channel's delivery_days."""
     tracking: float = share(0.5)

@@ -108,7 +108,7 @@ class Channel(Section):
     intercept: float = quantity(unit="logit", ge=-20, le=10)
     """Log-odds that a visit by somebody without interest ends in a first order."""
     order_value: Money = quantity(unit="currency/order", gt=0, le=1e7)
-    """Mean value of an order before returns."""
+    """Mean value of an order before returns, all its lines together."""
     registration: float = share()
     """Share of first visits in 60 days that register as a new user."""
     repeat_weight: float = quantity(unit="weight", ge=0, le=1e6)
@@ -120,7 +120,7 @@ class Channel(Section):
     payment_fee: float = share(0.0)
     """Payment fee, of order value."""
     return_rate: float = share(0.0)
-    """Share of orders sent back."""
+    """Share of order lines sent back."""
     delivery_days: int = quantity(3, unit="day", ge=0, le=60)
     """Days from the warehouse to the consumer."""
     annual_fee: Money = quantity(0.0, unit="currency/year", ge=0, le=1e9)

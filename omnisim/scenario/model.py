@@ -28,7 +28,7 @@ from omnisim.scenario.customers import (
     Trust,
     Weekday,
 )
-from omnisim.scenario.fields import Cadence, Date, Money, Name, Section, Text, Version, quantity, share
+from omnisim.scenario.fields import Cadence, Date, Money, Name, Section, Share, Text, Version, quantity, share
 from omnisim.scenario.market import Calendar, Campaign, Channel, Flow, Kind, LiveWindow, Population, Role, Segment
 from omnisim.scenario.supply import Assortment, Node, Pickup, Route, Shortage, StockRule, Supplier, Supply
 
@@ -43,6 +43,8 @@ __all__ = [
 ]
 
 SCHEMA_VERSION = 1
+MOST_ALONG = 3
+"""Articles that an order may take along: a basket has four lines at most."""
 
 Currency = Literal["CNY", "USD", "EUR", "GBP", "HKD", "SGD", "AUD", "CAD", "MYR", "THB"]
 
@@ -68,7 +70,10 @@ class Product(Section):
     cost: Money = quantity(unit="currency/unit", ge=0, le=1e7)
     """Cost of goods."""
     share: float = share()
-    """Share of orders for this article; the shares of all products sum to 1."""
+    """Share of orders that begin with this article; the shares of all products sum to 1."""
+    basket: dict[Name, Share] = Field(default={}, max_length=MOST_ALONG)
+    """Articles that orders which begin with this one take along, where their channel sells them, each with its share of
+    these orders (attach rate)."""
     base_stock: int = quantity(0, unit="unit", ge=0, le=2_000_000_000)
     """Order-up-to level of the one warehouse; also the stock at the start."""
     channels: Assortment = ()

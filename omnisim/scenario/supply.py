@@ -104,8 +104,9 @@ class Route(Section):
 
 
 class Shortage(Section):
-    """What an order does that meets no stock; the shares of wait, switch and substitute sum to at most 1, the rest is
-    lost. Who switches or substitutes tries once more at once."""
+    """What an order line does that meets no stock; the shares of wait, switch and substitute sum to at most 1, the rest
+    is lost. Who switches or substitutes tries once more at once. Lines of an order that are there are sold; a line of
+    several does not switch and is lost instead."""
 
     wait: float = share(0.0)
     """Share that waits for stock."""
@@ -163,7 +164,7 @@ class Supply(Section):
     tracking: bool = False
     """Whether consumers can follow their orders, which softens the mark that lateness leaves (brand.trust)."""
     shortage: Shortage = Shortage()
-    """What an order does that meets no stock."""
+    """What an order line does that meets no stock."""
     pickup: Pickup | None = None
     """Pickup in stores, if there is any."""
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from omnisim.errors import Fault
 from omnisim.scenario import network
+from omnisim.scenario.baskets import worth
 from omnisim.scenario.check import referral_factor
 from omnisim.scenario.model import Scenario
 
@@ -115,11 +116,11 @@ def _media(scenario: Scenario) -> Iterator[Fault]:
 
 
 def _stock(scenario: Scenario) -> Iterator[Fault]:
-    sellers = [channel for channel in scenario.channels.values() if channel.active and channel.checkout]
+    sellers = {name: channel for name, channel in scenario.channels.items() if channel.active and channel.checkout}
     if scenario.supply.unlimited or not sellers:
         return
-    price = sum(product.share * product.price for product in scenario.products.values())
-    units = sum(channel.order_value for channel in sellers) / len(sellers) / price
+    price = sum(product.share * worth(scenario, next(iter(sellers)), sku) for sku, product in scenario.products.items())
+    units = sum(channel.order_value for channel in sellers.values()) / len(sellers) / price
     daily = scenario.brand.new_customers / 30 * REPEAT_FACTOR * units
     supply = scenario.supply
     if supply.nodes:
@@ -127,7 +128,8 @@ def _stock(scenario: Scenario) -> Iterator[Fault]:
     else:
         days = supply.lead_time + supply.review_days
     for sku, product in scenario.products.items():
-        need = daily * product.share * days
+        along = sum(one.share * one.basket.get(sku, 0.0) for one in scenario.products.values())
+        need = daily * (product.share + along) * days
         held = sum(rule.level or rule.reorder_point + rule.lot for node in supply.nodes.values()
                    for name, rule in node.stock.items() if name == sku)
         if supply.nodes and held < 0.5 * need:

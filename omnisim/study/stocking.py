@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, TypeAlias, Union
 import numpy as np
 
 from omnisim.errors import Fault, UsageError
-from omnisim.optimise.replenish.instance import OWN
+from omnisim.optimise.replenish.instance import OWN, Instance
 from omnisim.optimise.replenish.planning import Wish, plan_stock
 from omnisim.optimise.replenish.tables import HOLDING, YEAR, read_instance, read_table
+from omnisim.study.opening import Opening, start_from
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,8 +28,14 @@ MOST_GAP, MOST_SECONDS, MOST_ROUNDS = 1.0, 1e6, 10_000_000
 
 def plan_replenishment(items: Table | None, demand: Table, limits: Table | None, wish: Wish, *,
                        transfers: Table | None = None, risk: float = 1.0, scenario: Scenario | None = None,
-                       days: float = 7.0, progress: Callable[[int, int], None] | None = None) -> StockPlan:
+                       days: float = 7.0, opening: Opening | None = None,
+                       progress: Callable[[int, int], None] | None = None) -> StockPlan:
     """A plan from tables; articles, and the ways between nodes, are the scenario's where no table names them.
+
+    Parameters
+    ----------
+    opening : Opening  of the scenario, to start from; unless given, each rule's opening stock. A column receipt of the
+        demand stands in for what it says is on its way
 
     Raises
     ------
@@ -44,14 +51,20 @@ def plan_replenishment(items: Table | None, demand: Table, limits: Table | None,
             transfers, left_out = scenario_ways(scenario, items, days)
     currency = "currency" if scenario is None else scenario.currency
     rows = read_table(demand, "demand")
+    if opening is not None and "receipt" in rows.columns:
+        opening = replace(opening, coming={})
+
+    def read(part: pd.DataFrame) -> Instance:
+        instance = read_instance(items, part, limits, days=days, currency=currency, transfers=transfers)
+        return instance if opening is None else start_from(opening, instance)
+
     if "scenario" not in rows.columns:
-        instance = read_instance(items, rows, limits, days=days, currency=currency, transfers=transfers)
-        plan = plan_stock(instance, wish, progress)
+        plan = plan_stock(read(rows), wish, progress)
         return replace(plan, warnings=(*plan.warnings, *left_out))
     from omnisim.optimise.replenish.outlooks import plan_for_all
 
     parts = [part.drop(columns="scenario") for _, part in rows.groupby("scenario", sort=True)]
-    outlooks = [read_instance(items, part, limits, days=days, currency=currency, transfers=transfers) for part in parts]
+    outlooks = [read(part) for part in parts]
     if len({outlook.periods for outlook in outlooks}) != 1:
         raise UsageError(Fault("demand", "scenario", "", "must have the same periods in all", "Write 0 where none is."))
     return plan_for_all(outlooks, risk, wish)
@@ -84,9 +97,9 @@ def scenario_ways(scenario: Scenario, items: pd.DataFrame, days: float) -> tuple
     """
     import pandas as pd
 
-    from omnisim.scenario.network import feeding
+    from omnisim.scenario.network import feeding, transfers
 
-    supply = scenario.supply
+    supply, own = scenario.supply, transfers(scenario)
     sources = items["source"] if "source" in items.columns else [""] * len(items)
     fed_by = {(str(sku), str(node)): str(source)
               for sku, node, source in zip(items["sku"], items["node"], sources, strict=True)}
@@ -108,6 +121,9 @@ def scenario_ways(scenario: Scenario, items: pd.DataFrame, days: float) -> tuple
                 faults.append(Fault(place, way, sku, "is left out of the plan, which moves goods only between nodes "
                                     "that get them from the same place and feed no other", "Move it by hand where it "
                                     "pays."))
+            elif not any(one is route for one in own):
+                faults.append(Fault(place, way, sku, "is left out of the plan: the route feeds other articles, and a "
+                                    "run moves stock only on routes that feed none", "Move it by hand where it pays."))
             else:
                 rows.append({"sku": sku, "source": route.source, "target": route.target, "cost": route.cost,
                              "lead_time": math.ceil(route.lead_time / days)})

@@ -15,6 +15,8 @@ from omnisim.supply.stock import Stock
 
 Ints = NDArray[np.int64]
 Rows = NDArray[np.void]
+BEFORE = 1 << 13
+"""No run begins that many days before its reported days."""
 
 
 class Served(NamedTuple):
@@ -54,6 +56,22 @@ class Backlog:
             self.rows = rows.copy() if self.rows is None else np.concatenate([self.rows, rows])
             self.since = np.concatenate([self.since, np.full(rows.size, day)])
 
+    def join_orders(self, parcels: Rows, day: int) -> None:
+        """Lines that wait learn the number of their order, if something of it was sent today.
+
+        Parameters
+        ----------
+        parcels : PARCEL (n,)  sent today
+        """
+        if self.rows is None or not self.size or not parcels.size:
+            return
+        sent, first = np.unique(_names_of(parcels, day - parcels["waited"].astype(np.int64)), return_index=True)
+        names = _names_of(self.rows, self.since)
+        at = np.minimum(np.searchsorted(sent, names), sent.size - 1)
+        theirs = sent[at] == names
+        order = parcels[first[at[theirs]]]
+        self.rows["order"][theirs], self.rows["number"][theirs] = order["order_id"], order["number"]
+
     def units(self, desk: Desk) -> Ints:
         """Units that wait, (places, skus), each at the place that its channel asks first."""
         found = np.zeros((desk.sources.shape[2], desk.mix.shape[1]), np.int64)
@@ -84,3 +102,10 @@ class Backlog:
         served = Served(self.rows[gone], verdicts)
         self.rows, self.since = self.rows[~gone], self.since[~gone]
         return served
+
+
+def _names_of(rows: Rows, placed: Ints) -> Ints:
+    """One number for each order: its consumer, the day on which it was placed, channel and ordinal."""
+    when = (placed + BEFORE) << 8 | rows["channel"]
+    names: Ints = (when << 8 | rows["ordinal"]) << 32 | rows["consumer"]
+    return names

@@ -26,6 +26,28 @@ def place_with(stock, sources, k, p, units):
 
 
 @inner
+def has_all(stock, claims, c, place):
+    """Whether a place holds all lines of the order that begins with claim c."""
+    for n in range(c, c + 1 + np.int64(claims[c].more)):
+        if stock[place, np.int64(claims[n].sku)] < claims[n].units:
+            return False
+    return True
+
+
+@inner
+def place_with_all(stock, sources, claims, c):
+    """The first place that serves the channel and holds all lines of the order that begins with claim c, else -1."""
+    k, p = np.int64(claims[c].channel), np.int64(claims[c].sku)
+    for n in range(sources.shape[2]):
+        place = sources[k, p, n]
+        if place < 0:
+            break
+        if has_all(stock, claims, c, place):
+            return place
+    return np.int64(-1)
+
+
+@inner
 def pick_by(weights, size, u):
     """The index that a number in (0, 1) picks by the first weights; -1 if all are 0."""
     left = 0.0
@@ -70,19 +92,23 @@ def catch_up(seen, told, log, n_log, k, minute):
 
 
 @inner
-def store_with(desk, on_hand, claim, k, p):
-    """The store near the consumer, if the order is to be picked up and the store has it; else -1."""
+def store_with_all(desk, on_hand, claims, c):
+    """The store near the consumer, if the order that begins with claim c is to be picked up and the store has all of
+    it; else -1."""
+    claim = claims[c]
+    k = np.int64(claim.channel)
     if desk.collects[k] == 0.0 or unit(claim.collect) >= desk.collects[k]:
         return np.int64(-1)
     store = np.int64(0)
     while store < desk.edges.size - 1 and unit(claim.near) > desk.edges[store]:
         store += 1
-    return store if on_hand[desk.stores[store], p] >= claim.units else np.int64(-1)
+    return store if has_all(on_hand, claims, c, desk.stores[store]) else np.int64(-1)
 
 
 @inner
 def react(desk, on_hand, stock, moves, claim, k, p, weights):
-    """What an order does that meets no stock: waits, tries another channel or article once, or is lost.
+    """What an order line does that meets no stock: waits, tries another channel or article once, or is lost. A line of
+    several does not leave its channel.
 
     Returns
     -------
@@ -93,7 +119,8 @@ def react(desk, on_hand, stock, moves, claim, k, p, weights):
     if u < 0.0:
         return WAITS, np.int64(-1), k, p
     if u < desk.shares[1]:
-        other = other_channel(desk, k, p, claim.uses, claim.choose, weights)
+        is_alone = claim.line == 0 and claim.more == 0
+        other = other_channel(desk, k, p, claim.uses, claim.choose, weights) if is_alone else np.int64(-1)
         if other >= 0:
             place = place_with(on_hand, desk.sources, other, p, units)
             if place >= 0:
@@ -130,15 +157,16 @@ def give(on_hand, stock, seen, log, n_log, minute, k, place, p, units):
 def settle(desk, on_hand, claims, verdicts, extras, stock, moves):
     """Settle the orders of a day, given in the order in which they count.
 
-    An order is filled whole from the first place of its channel that has enough, or picked up at the store nearby. One
-    that meets no stock is cancelled if its channel could not know better yet (sync delay); otherwise it waits, tries
-    another channel or another article once, or is lost, by luck of its own.
+    An order is picked up at the store nearby, or filled from the first place of its channel that has all of it. If none
+    has, each line is filled by itself from the first that has enough of it (partial order service: what is there is
+    sold). A line that meets no stock is cancelled if its channel could not know better yet (sync delay); otherwise it
+    waits, tries another channel or another article once, or is lost, by luck of its own.
 
     Parameters
     ----------
     desk : Desk
     on_hand : int64 (places, skus)  reduced by what is filled
-    claims : CLAIM (n,)
+    claims : CLAIM (n,)  the lines of an order follow each other
     verdicts : VERDICT (n,)  written
     extras : int64 (n, 3)  written: claim, channel and article of what was bought on the way in a store
     stock, moves : int64 (places, skus, …)  the day's tallies, added to
@@ -156,14 +184,16 @@ def settle(desk, on_hand, claims, verdicts, extras, stock, moves):
         seen[j] = on_hand  # counted overnight
     told = np.zeros(channels, np.int64)
     weights = np.empty(max(channels, skus))
-    n_log = np.int64(0)
+    store = whole = n_log = np.int64(0)
     n_extras = 0
     for c in range(claims.size):
         claim, verdict = claims[c], verdicts[c]
         k, p, units, minute = np.int64(claim.channel), np.int64(claim.sku), claim.units, np.int64(claim.minute)
         first, fate = desk.sources[k, p, 0], FILLED
-        store = store_with(desk, on_hand, claim, k, p)
-        place = desk.stores[store] if store >= 0 else place_with(on_hand, desk.sources, k, p, units)
+        if claim.line == 0:
+            store = store_with_all(desk, on_hand, claims, c)
+            whole = desk.stores[store] if store >= 0 else place_with_all(on_hand, desk.sources, claims, c)
+        place = whole if whole >= 0 else place_with(on_hand, desk.sources, k, p, units)
         if delay > 0:
             told[k] = catch_up(seen, told[k], log, n_log, k, minute - delay)
         if place < 0 and delay > 0 and place_with(seen[k], desk.sources, k, p, units) >= 0:
@@ -182,6 +212,8 @@ def settle(desk, on_hand, claims, verdicts, extras, stock, moves):
         if store < 0:
             continue
         moves[place, p, PICKED_UP] += units
+        if claim.more > 0:
+            continue  # they buy more once they hold all of it
         # who picks up is a share of all: within it, the same draw is evenly spread again
         owner = desk.owner[store]
         if owner >= 0 and unit(claim.collect) < desk.collects[k] * desk.add_on[0]:

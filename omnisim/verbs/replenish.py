@@ -9,7 +9,7 @@ import typer
 
 from omnisim.errors import Fault, UsageError
 from omnisim.terminal import Answer, progress_bar
-from omnisim.words import Job, Json, Out, Seed, Sets, changed
+from omnisim.words import Job, Json, Lang, Out, Seed, Sets, changed
 
 
 def replenish(file: Annotated[Path | None, typer.Argument(metavar="[FILE]")] = None,
@@ -31,7 +31,7 @@ def replenish(file: Annotated[Path | None, typer.Argument(metavar="[FILE]")] = N
                                                          "article and node.")] = None,
               risk: Annotated[float, typer.Option("--risk", metavar="SHARE", help="With a column scenario: the worst "
                                                   "share whose mean counts.")] = 1.0,
-              seed: Seed = 1, sets: Sets = None, as_json: Json = False, out: Out = None) -> Job:
+              seed: Seed = 1, lang: Lang = None, sets: Sets = None, as_json: Json = False, out: Out = None) -> Job:
     """Plan stock by article, node and period, with a proof; write the plan with --out."""
     def job() -> Answer:
         from omnisim import door, stocking, storage
@@ -50,5 +50,5 @@ def replenish(file: Annotated[Path | None, typer.Argument(metavar="[FILE]")] = N
                                       rounds=rounds, risk=risk, seed=seed, progress=progress)
         if out is not None:
             plan.save(out)
-        return stock_answer(plan, out)
+        return stock_answer(plan, out, lang or ("en" if scenario is None else scenario.language))
     return job

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from omnisim.canvas import say
 from omnisim.errors import Fault
 from omnisim.optimise.replenish.bound import Relaxation
 from omnisim.optimise.replenish.check import Account
-from omnisim.optimise.replenish.instance import OWN, SUMS, Instance, Rows
+from omnisim.optimise.replenish.instance import OWN, SUMS, Instance, Rows, Shared
 from omnisim.optimise.replenish.lots import Floats, Ints, Lots
 from omnisim.plan import Order, Plan
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 KIND = "omnisim stock plan"
 """What the manifest calls a directory with a plan."""
+COSTS = {"orders": "ordering", "lost": "lost sales"}
+"""What parts of the cost are called where a part's name alone would not say it."""
 NUDGE = 1e-3
 """How far a limit is moved to see its price on either side, relative."""
 
@@ -53,8 +56,9 @@ def tail_mean(values: Floats, share: float) -> float:
     return float(ordered @ weight / held)
 
 
-def dated_orders(instance: Instance, order: Ints) -> tuple[Order, ...]:
-    """Orders, (cells, periods) by arrival, on their dates; what a node keeps for its own customers is not moved."""
+def dated_orders(instance: Instance, order: Ints, moved: Ints) -> tuple[Order, ...]:
+    """A plan on its dates: orders, (cells, periods) by arrival, and what nodes send to each other, (ways, periods) by
+    departure; what a node keeps for its own customers is not moved."""
     found = []
     for b, (sku, node) in enumerate(zip(instance.skus.tolist(), instance.nodes.tolist(), strict=True)):
         if node.endswith(OWN):
@@ -65,6 +69,12 @@ def dated_orders(instance: Instance, order: Ints) -> tuple[Order, ...]:
         found += [Order(day, sku, node, int(order[b, t]), source) for t, day in zip(wanted, days, strict=True)]
         if not wanted:
             found.append(Order(0, sku, node, 0, source))
+    ways = instance.transfers
+    for w, (a, b) in enumerate(zip(ways.source.tolist(), ways.target.tolist(), strict=True)):
+        for t in np.flatnonzero(moved[w]).tolist():
+            day = max(0, round(t * instance.days) - int(ways.lead_time[w] == 0))
+            found.append(Order(day, str(instance.skus[b]), str(instance.nodes[b]), int(moved[w, t]),
+                               str(instance.nodes[a])))
     return tuple(found)
 
 
@@ -166,9 +176,11 @@ class StockPlan:
         """What a run takes: every order on the first day of the period in which it is given, so that it arrives by the
         first day of the one in which it is wanted; without lead time on the evening before.
 
-        An article at a node for which nothing is ordered gets an order of 0 units, as the plan stands in for its rule.
+        Transfers leave on the first evening of their period likewise, from stock of which the node that sends them is
+        the `source`. An article at a node for which nothing is ordered gets an order of 0 units, as the plan stands in
+        for its rule.
         """
-        return Plan(orders=dated_orders(self.instance, self.order))
+        return Plan(orders=dated_orders(self.instance, self.order, self.moved))
 
     @cached_property
     def shadow_prices(self) -> pd.DataFrame:
@@ -184,11 +196,26 @@ class StockPlan:
             price = float(self.relaxation.price[own].sum())
             left, right = (self._saved(own, sign) for sign in (-1.0, 1.0))
             price = min(max(price, right), left)
-            what = "lost unit allowed" if shared.kind == "service" else f"{shared.unit} of {shared.name}"
-            each = "" if shared.kind in SUMS else " in each period"
             rows.append((shared.name, price, left, right, f"{self.instance.currency}/{shared.unit}",
-                         f"one more {what}{each} saves {price:.4g} {self.instance.currency}, orders mixed"))
+                         self._meaning(shared, price, "en")))
         return pd.DataFrame(rows, columns=["limit", "price", "price_left", "price_right", "unit", "meaning"])
+
+    def prices_in(self, language: str) -> pd.DataFrame:
+        """The shadow prices to be read: limit, price, unit, meaning, in a language ("en" or "zh")."""
+        found = self.shadow_prices[["limit", "price", "unit"]].copy()
+        found["meaning"] = [self._meaning(shared, price, language) for shared, price in
+                            zip(self.instance.limits, found["price"], strict=True)]
+        return found.rename(columns={name: say(name, language) for name in found.columns})
+
+    def _meaning(self, shared: Shared, price: float, language: str) -> str:
+        if shared.kind == "service":
+            phrase = "one more lost unit allowed saves {price} {currency}, orders mixed"
+        elif shared.kind in SUMS:
+            phrase = "one more {unit} of {limit} saves {price} {currency}, orders mixed"
+        else:
+            phrase = "one more {unit} of {limit} in each period saves {price} {currency}, orders mixed"
+        return say(phrase, language).format(unit=say(shared.unit, language), limit=shared.name,
+                                            price=f"{price:.4g}", currency=self.instance.currency)
 
     def _saved(self, own: Ints, sign: float) -> float:
         """What the bound's programme saves by a little more of some rows, or lost by it before [currency/unit]."""
@@ -226,21 +253,29 @@ class StockPlan:
         return pd.DataFrame({"outlook": np.arange(len(self.outlook.cost)), "cost": self.outlook.cost,
                              "bound": self.outlook.bound})
 
-    def lines(self) -> list[str]:
-        """The answer in a few sentences."""
+    def lines(self, language: str = "en") -> list[str]:
+        """The answer in a few sentences, in English or Chinese ("zh")."""
+        cost, bound, gap = f"{self.objective:,.2f}", f"{self.bound:,.2f}", f"{self.gap:.2%}"
+        currency = self.instance.currency
         if self.outlook is not None:
             share = self.outlook.share
-            which = "all outlooks" if share >= 1.0 else f"the worst {share:.0%} of outlooks"
-            return [f"mean cost of {which}: {self.objective:,.2f} {self.instance.currency}; the plan is that for "
-                    f"demand at {self.outlook.planned_for}",
-                    f"somebody who knew what comes would pay {self.bound:,.2f} at least: gap {self.gap:.2%}"]
+            which = say("all outlooks", language) if share >= 1.0 else say(
+                "the worst {share} of outlooks", language).format(share=f"{share:.0%}")
+            return [say("mean cost of {which}: {cost} {currency}; the plan is that for demand at {planned}",
+                        language).format(which=which, cost=cost, currency=currency, planned=self.outlook.planned_for),
+                    say("somebody who knew what comes would pay {bound} at least: gap {gap}", language).format(
+                        bound=bound, gap=gap)]
         demand, lost = int(self.instance.demand.sum()), int(self.account.lost.sum())
         served = 1.0 - lost / demand if demand else 1.0
-        parts = ", ".join(f"{name} {value:,.0f}" for name, value in self.account.cost.items() if value)
-        echelons = "two echelons" if self.instance.has_echelons else "one echelon"
-        return [f"cost {self.objective:,.2f} {self.instance.currency} ({parts}), {echelons}",
-                f"no plan within the limits costs less than {self.bound:,.2f}: gap {self.gap:.2%}",
-                f"{served:.2%} of demand served, {int((self.order > 0).sum()):,} orders"]
+        parts = say(", ", language).join(f"{say(COSTS.get(name, name), language)} {value:,.0f}"
+                                         for name, value in self.account.cost.items() if value)
+        echelons = say("two echelons" if self.instance.has_echelons else "one echelon", language)
+        return [say("cost {cost} {currency} ({parts}), {echelons}", language).format(
+                    cost=cost, currency=currency, parts=parts, echelons=echelons),
+                say("no plan within the limits costs less than {bound}: gap {gap}", language).format(
+                    bound=bound, gap=gap),
+                say("{served} of demand served, {orders} orders", language).format(
+                    served=f"{served:.2%}", orders=f"{int((self.order > 0).sum()):,}")]
 
     def __repr__(self) -> str:
         cells, periods = self.order.shape

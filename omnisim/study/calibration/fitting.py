@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import lsq_linear
 
+from omnisim.scenario.baskets import mean_worth
 from omnisim.scenario.model import Scenario
 from omnisim.study.calibration.daily import NOTHING, DailyTargets, DayTarget, guess_factors
 from omnisim.study.calibration.targets import (
@@ -251,9 +252,8 @@ class Problem:
         for target, row in zip(self.targets, self.rows, strict=True):
             orders, gmv = months[:, row, ORDERS].sum(), months[:, row, GMV].sum()
             if target.sells and orders > 0:
-                price = sum(product.share * product.price for product in self.scenario.products.values())
-                self.order_value[target.channel] = max(
-                    price, self.order_value[target.channel] * target.order_value * orders / gmv)
+                raised = self.order_value[target.channel] * target.order_value * orders / gmv
+                self.order_value[target.channel] = max(mean_worth(self.scenario, target.channel), raised)
 
 
 def column(period: int, name: str) -> int:

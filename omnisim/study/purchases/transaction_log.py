@@ -112,8 +112,9 @@ def read_log(source: str | Path | pd.DataFrame, *, encoding: str | None = None) 
 
     Notes
     -----
-    Rows of one customer and day are one order, unless their numbers tell them apart. Where the log says which order
-    of the customer each is (第几单), customers whose first order is not in it are left out, as nobody knows since when
+    Rows of one customer and day are one order, unless their numbers tell them apart; rows of another day are one with
+    them where order number and ordinal agree: lines sent later. Where the log says which order of the customer each is
+    (第几单), customers whose first order is not in it are left out, as nobody knows since when
     they have been customers; where it does not, the first order in the log is taken for the customer's first.
     """
     frame = _open_file(source, encoding) if isinstance(source, str | Path) else _open_frame(source)
@@ -316,6 +317,8 @@ class _Reading:
         """One row an order, sorted by customer, day and ordinal."""
         rank = number if number is not None else np.zeros(code.size)
         tie = order if order is not None else rank.astype(np.int64)
+        if order is not None and number is not None:
+            day = _first_days(code, order, rank, day)
         by = np.lexsort((tie, rank, day, code))
         code, day, tie, rank = code[by], day[by], tie[by], rank[by]
         new = np.append(True, (np.diff(code) != 0) | (np.diff(day) != 0) | (np.diff(tie) != 0))
@@ -378,3 +381,11 @@ def _read_day(cell: object) -> int:
     if is_blank(cell):
         raise CellError("must not be empty", "Fill the cell in or delete the row.")
     return read_date(cell).toordinal()
+
+
+def _first_days(code: Ints, order: Ints, rank: Any, day: Ints) -> Ints:
+    """Each row's day as the first of all rows with its customer, order number and ordinal."""
+    _, same = np.unique(np.stack([code, order, rank.astype(np.int64)]), axis=1, return_inverse=True)
+    first = np.full(int(same.max()) + 1, int(day.max()), np.int64)
+    np.minimum.at(first, same.reshape(-1), day)
+    return first[same.reshape(-1)]
