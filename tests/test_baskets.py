@@ -253,6 +253,15 @@ def test_an_order_of_which_nothing_is_there_counts_when_the_first_line_comes() -
     check_orders(books.orders)
 
 
+def test_each_line_has_luck_of_its_own() -> None:
+    """Of orders of which nothing is there, where half of the lines wait, a quarter is lost with both."""
+    none = {sku: one | {"base_stock": 0} for sku, one in TWO.items()}
+    books = simulate(short_of_gifts(wait=0.5, patience=60).with_({"products": none}), seed=1)
+    asked = int(books.stock[..., 0, STOCK.index("demand")].sum())  # a unit of core an order: 100 buys one of each
+    assert asked > 500 and within(total(books, "lost_orders"), asked, 0.25)
+    assert within(total(books, "lost_units"), 2 * asked, 0.5)
+
+
 def test_a_line_of_several_is_substituted_but_never_switches() -> None:
     brand = both(network({"shortage": {"switch": 0.5, "substitute": 0.5}})).with_({
         "products.core.basket": {"gift": 1.0}, "products.gift.basket": {"core": 1.0},
