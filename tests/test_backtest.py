@@ -28,7 +28,7 @@ def world(seed: int, days: int) -> tuple[om.Scenario, BrandTables]:
 
 def test_the_last_days_are_predicted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fitting, "SMALL_STEPS", 3)
-    monkeypatch.setattr(fitting, "FULL_STEPS", 1)
+    monkeypatch.setattr(fitting, "FULL_STEPS", 2)
     monkeypatch.setattr(backtest, "RUNS", 8)
     true, brand = world(41, 45)
     away = true.with_({"channels.shelf.direct": 3e-3, "calendar.campaigns.0.factor": 1.0})

@@ -14,6 +14,7 @@ from omnisim.optimise.ascent import climb
 from omnisim.optimise.chains import allocate_budget
 from omnisim.optimise.curves import CurveArrays, Solved, marginal_response, total_response
 from omnisim.optimise.nonconcave import solve_nonconcave
+from omnisim.optimise.pulses import shift_pulses
 from omnisim.optimise.schedule import ask_schedule, lay_grid
 from omnisim.optimise.sigmoids import best
 from omnisim.response import EXPONENTIAL, HILL, POWER, Floats, response
@@ -246,6 +247,20 @@ def test_spend_that_costs_more_than_it_brings_is_left(periods: int) -> None:
     cheap = solve_nonconcave(curves, 1.0, charge=np.full((5, periods), 0.2))
     free = solve_nonconcave(curves, 1.0)
     assert cheap.objective == pytest.approx(free.objective - 0.2, rel=2e-3)  # the budget is worth it all
+
+
+def test_pulses_come_when_they_bring_most() -> None:
+    """One S-shaped channel whose pressure from before makes the first periods the best."""
+    curves = CurveArrays(np.zeros(1, np.int8), np.ones((1, 6)), np.full((1, 6), 0.5), np.full((1, 6), 4.0),
+                         np.array([0.6]), np.array([0.5]), np.full((1, 6), 0.01), np.full((1, 6), 1.0))
+    late = np.array([[0.01, 0.01, 0.01, 0.48, 0.48, 0.01]])
+    first, second = shift_pulses(curves, np.zeros((1, 6)), late, 0)
+    assert first[0] == pytest.approx([0.48, 0.48, 0.01, 0.01, 0.01, 0.01])
+    assert total_response(curves, first) > max(total_response(curves, second), total_response(curves, late))
+    assert not shift_pulses(curves, np.zeros((1, 6)), np.full((1, 6), 0.2), 0)
+    narrow = curves._replace(cap=np.array([[0.1, 0.1, 0.1, 1.0, 1.0, 0.1]]))
+    assert not shift_pulses(narrow, np.zeros((1, 6)), late, 0)
+    assert solve_nonconcave(curves, 1.0, starts=[late]).objective >= total_response(curves, first) - 1e-12
 
 
 def test_a_budget_beyond_the_caps_buys_the_caps_and_is_worth_nothing_more() -> None:

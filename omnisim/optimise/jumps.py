@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from omnisim.optimise.ascent import climb
 from omnisim.optimise.curves import CurveArrays, total_response
+from omnisim.optimise.pulses import shift_pulses
 from omnisim.optimise.schedule import ask_schedule, lay_grid
 from omnisim.optimise.sigmoids import CLOSED, EITHER, OPEN, ROUNDED
 from omnisim.response import Floats, carry, respond
@@ -349,6 +350,10 @@ class Search:
                 if child is not None and child.bound > self.objective:
                     self.improve(child.spend, child.is_open, 30, 1e-7)
                     pending.append(child._replace(bound=min(child.bound, node.bound)))
+        for c in range(n):
+            for plan in shift_pulses(self.curves, self.charge, self.spend, c):
+                if time.monotonic() < until:
+                    self.improve(plan, self.is_open, 60, 1e-9)
         self.improve(self.spend, self.is_open, 300, 1e-13)
         self.bound = max(self.objective, closed, max((node.bound for node in pending), default=-math.inf))
 

@@ -102,8 +102,7 @@ class Problem:
         self.registration = {self.targets[day.row].channel: self.scenario.channels[self.targets[day.row].channel]
                              .registration for day in self.asked.days}
         self.search_share = {name: self.scenario.channels[name].search_share for name in self.registration}
-        unknowns: list[Unknown] = []
-        wants: list[Want] = []
+        unknowns, wants = list[Unknown](), list[Want]()
         for n, target in enumerate(self.targets):
             unknowns += self._unknowns(target)
             wants.append(Want(n, "monthly_uv", np.log(target.uv), 0.002))
@@ -113,9 +112,8 @@ class Problem:
                 wants.append(Want(n, "orders", np.log(target.orders), 0.002))
         for (row, period), factor in guess_factors(self.targets, self.asked).items():
             spread = 0.5 if self.targets[row].sells else 0.02  # without orders nothing tells it from the level
-            guess = float(np.log(factor))
-            unknowns.append(Unknown(self.targets[row].channel, "factor", guess, spread, guess - 1, guess + 1, 0.1,
-                                    period))
+            at = float(np.log(factor))
+            unknowns.append(Unknown(self.targets[row].channel, "factor", at, spread, at - 1, at + 1, 0.1, period))
         for day in self.asked.days:
             wants += self._wants(day)
         if any(target.sells for target in self.targets):
@@ -129,8 +127,7 @@ class Problem:
         if day.visits > 0:
             found.append(Want(day.row, "visits", np.log(day.visits), 0.01, SURE_DAY, day.period))
         if day.orders > 0 and self.targets[day.row].sells:
-            # usual days say again what the month says: where the two differ by what luck makes of so many orders, no
-            # unknown is to answer for it
+            # usual days say again what the month says: no unknown is to answer for what luck makes of so many orders
             period = self.asked.periods[day.period]
             luck = (day.orders * len(period.dates)) ** -0.5 if period.campaign < 0 else 0.0
             found.append(Want(day.row, "orders", np.log(day.orders), float(np.hypot(0.01, luck)), SURE_DAY, day.period))
@@ -139,9 +136,8 @@ class Problem:
     def _unknowns(self, target: Target) -> list[Unknown]:
         channel = self.scenario.channels[target.channel]
         community = self.scenario.community
-        parts = [getattr(channel, name) for name in LEVEL]
-        if community and community.channel == target.channel:
-            parts.append(community.click)
+        is_group = community is not None and community.channel == target.channel
+        parts = [getattr(channel, name) for name in LEVEL] + ([community.click] if community and is_group else [])
         highest = float(np.log(1.0 / max(parts))) if max(parts) > 0 else 0.0
         revisit = float(np.log(max(channel.revisit, 1e-3)))
         found = [Unknown(target.channel, "level", 0.0, 3.0, -9.0, max(0.0, highest), 0.2),
