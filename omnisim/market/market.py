@@ -254,7 +254,7 @@ def open_market(scenario: Scenario, seed: int, replication: int, parts: list[tup
     """The market on the morning of the first simulated day."""
     rules = compile_rules(scenario, seed, replication, looseness=looseness)
     n, channels = scenario.population.size, len(active_channels(scenario))
-    consumers = allocate(n, channels, float(rules["affinity_quantiles"][0].max() * rules["affinity_scale"][0].max()))
+    consumers = allocate(n, channels)
     each(pool, lambda p: settle_in(consumers, rules, *parts[p]), len(parts))
     grains = sum(each(pool, lambda p: sum_affinity(consumers, *parts[p], channels), len(parts)),
                  np.zeros(channels, np.int64))
