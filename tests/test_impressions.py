@@ -19,9 +19,8 @@ SIZE = 2 * CHUNK + 700
 
 
 @kernel
-def days_hit(c, chunks, first_day, days, rate, key, k, channels, found, total):
+def days_hit(c, chunks, first_day, days, rate, key, k, w, found, total):
     """How many of the days each consumer is hit, and what each day draws; -1 if somebody is hit twice on one."""
-    w = empty_workspace(channels)
     for day in range(first_day, first_day + days):
         for chunk in range(chunks):
             w.seen[:] = 0
@@ -50,7 +49,7 @@ def hit(market: tuple[Consumers, np.ndarray, np.uint64], rate: float, days: int 
     """Whether each consumer is hit, bool (days, consumers)."""
     c, _, key = market
     found, total = np.zeros((days, SIZE), bool), np.zeros((days, 2), np.int64)
-    assert days_hit(c, -(-SIZE // CHUNK), first, days, rate, key, 1, 2, found, total) == 0
+    assert days_hit(c, -(-SIZE // CHUNK), first, days, rate, key, 1, empty_workspace(2), found, total) == 0
     assert (total[:, 0] == found.sum(axis=1)).all() and (total[:, 1] >= total[:, 0]).all()
     return found
 
@@ -111,7 +110,7 @@ def test_a_chunk_nobody_of_whom_is_moved_is_never_hit() -> None:
         {"name": "deaf", "share": 1.0, "affinity": 0.0}]}), 1)
     c, key = world.market.consumers, world.market.rules["key_exposure"][0][0]
     found, total = np.zeros((5, SIZE), bool), np.zeros((5, 2), np.int64)
-    assert days_hit(c, 3, 0, 5, 10.0, key, 0, 1, found, total) == 0
+    assert days_hit(c, 3, 0, 5, 10.0, key, 0, empty_workspace(1), found, total) == 0
     assert not found.any()
 
 

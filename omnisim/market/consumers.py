@@ -172,8 +172,11 @@ def settle_in(c: Consumers, rules, low, high):
             fine_draws(reach, numbers, 0, n, 0, r.key_reach[k], 1)
             bits = np.uint64(0)
             for j in range(n):
-                chance = unit(person[1, j]) if unit(reach[0, j]) < r.overlap else unit(reach[1, j])
-                bits |= np.uint64(chance < r.reach[c.people[a + j].segment, k]) << np.uint64(j % LANES)
+                # without branches: which of two draws counts is nothing a processor could guess
+                share = r.reach[c.people[a + j].segment, k]
+                alike, alone = unit(person[1, j]) < share, unit(reach[1, j]) < share
+                user = alone ^ ((alike ^ alone) & (unit(reach[0, j]) < r.overlap))
+                bits |= np.uint64(user) << np.uint64(j % LANES)
                 if j % LANES == LANES - 1 or j == n - 1:
                     c.users[k, (a + j) // LANES] = bits
                     bits = np.uint64(0)

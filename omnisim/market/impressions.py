@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omnisim.alias import WORDS, alias_table, pick
-from omnisim.compiled import melted
+from omnisim.compiled import inner, melted
 from omnisim.market.consumers import Consumers, uses
 from omnisim.market.day import Workspace
 from omnisim.portable import happens
@@ -99,7 +99,7 @@ def scan_media(c: Consumers, k, chunk, day, rate, key, w: Workspace, hits, found
     return found, points
 
 
-@melted
+@inner
 def _reach_beyond(c: Consumers, k, chunk, day, rate, key, w: Workspace, hits, found, code):
     """Add who is not yet hit and is by the rest of ρ. Draws `exposure` of the channel (level 1)."""
     first = chunk * CHUNK

@@ -79,6 +79,17 @@ def empty_asked() -> Asked:
     return Asked(np.empty(256, DEMAND), np.empty((256, 2), np.int64), np.empty(256, np.int64), np.empty(256, np.uint32))
 
 
+def empty_workspace(channels: int) -> Workspace:
+    """Nothing written yet."""
+    most = CHUNK * (channels + 1) + PACKED
+    return Workspace(
+        np.empty((channels + 1, CHUNK // 4 + 8), np.uint64), np.empty(LAYERS + 32, np.uint32),
+        np.empty(LAYERS * MOST_IN_LAYER + 32, np.uint32), np.empty(MOST_IN_LAYER + 32, np.uint32),
+        np.empty(CHUNK, np.uint8), np.zeros((2, most), np.uint32), np.zeros((2, channels + 1), np.int64),
+        np.empty(most, np.uint32), np.empty((4, CHUNK + 8), np.uint64), np.empty((4, CHUNK + 8), np.uint64),
+        np.empty((4, CHUNK + 8), np.uint64), np.empty(QUEUE + AHEAD, VISIT), np.empty((4, QUEUE + AHEAD), np.uint64))
+
+
 @melted
 def _expose(c: Consumers, r: Rules, t: Today, counts, asked: Asked, w: Workspace, i, k, paid):
     """Channel k shows the brand to consumer i: interest rises, and with it the searches it may cause."""
@@ -96,7 +107,7 @@ def _expose(c: Consumers, r: Rules, t: Today, counts, asked: Asked, w: Workspace
                     queue(c, counts, w.visits, i, r.seed_target[f], FROM_SEED, k)
 
 
-@melted
+@inner
 def expect(c: Consumers, r: Rules, t: Today, counts, w: Workspace, chunk, size):
     """List those of a chunk whose stage may time out today and whom each channel hits, to be asked for in time."""
     side = chunk & 1
@@ -213,18 +224,6 @@ def feel_need(c: Consumers, r: Rules, t: Today, counts, asked: Asked, w: Workspa
             ask(r, t, counts, asked.demands, i, k, c.people[i].segment, FROM_NEED, v3, j, -1)
 
 
-@kernel
-def empty_workspace(channels):
-    """Nothing written yet."""
-    most = CHUNK * (channels + 1) + PACKED
-    return Workspace(
-        np.empty((channels + 1, CHUNK // 4 + 8), np.uint64), np.empty(LAYERS + 32, np.uint32),
-        np.empty(LAYERS * MOST_IN_LAYER + 32, np.uint32), np.empty(MOST_IN_LAYER + 32, np.uint32),
-        np.empty(CHUNK, np.uint8), np.zeros((2, most), np.uint32), np.zeros((2, channels + 1), np.int64),
-        np.empty(most, np.uint32), np.empty((4, CHUNK + 8), np.uint64), np.empty((4, CHUNK + 8), np.uint64),
-        np.empty((4, CHUNK + 8), np.uint64), np.empty(QUEUE + AHEAD, VISIT), np.empty((4, QUEUE + AHEAD), np.uint64))
-
-
 @inner
 def hear_from_others(c: Consumers, r: Rules, t: Today, counts, asked: Asked, w: Workspace, news, n, last):
     """What reached the consumers below `last` since yesterday: rows (consumer, kind, channel it comes from) from n on.
@@ -269,7 +268,7 @@ def _renew(c: Consumers, counts, low, high, period, day):
 
 
 @kernel
-def live_a_day(c: Consumers, rules, today, counted, asked: Asked, news, low, high, period):
+def live_a_day(c: Consumers, rules, today, counted, asked: Asked, w: Workspace, news, low, high, period):
     """Consumers low ≤ i < high live through one day.
 
     Parameters
@@ -277,6 +276,7 @@ def live_a_day(c: Consumers, rules, today, counted, asked: Asked, news, low, hig
     c : Consumers  changed in place, only between low and high
     counts : Counts  added to
     asked : Asked  overwritten
+    w : Workspace  of this part
     news : int64 (n, 3)  what others passed on to consumers of this part: consumer, kind, channel, in order
     low : int  a multiple of CHUNK
     period : int [day]  renewal period; 0 for none
@@ -287,7 +287,6 @@ def live_a_day(c: Consumers, rules, today, counted, asked: Asked, news, low, hig
     """
     r, t, counts = rules[0], today[0], counted[0]
     channels = r.channels
-    w = empty_workspace(channels)
     draws = w.draws.view(np.uint16)
     starts = np.zeros(channels + 2, np.int64)
     heard = 0

@@ -161,6 +161,7 @@ def _people(scenario: Scenario, names: list[str]) -> dict[str, Any]:
     }
 
 
+@lru_cache(maxsize=64)
 def _decay(half_life: float, days: int) -> Floats:
     return np.array([portable.exp(-portable.log(2.0) * day / half_life) for day in range(days)])
 
