@@ -218,7 +218,7 @@ class Run:
             self.wanted = demand.parts
         if not world.backend.is_endless:
             self._by_part(self._settle, few=sum(part.size for part in self.wanted) < FEW)
-        world.ledger.number_orders()
+        world.ledger.number_orders(waits=not world.backend.is_endless)
         if world.market.has_baskets and world.backend.backlog.size:
             for _, _, parcels in world.ledger.fresh:
                 world.backend.backlog.join_orders(parcels, day)
