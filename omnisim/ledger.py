@@ -191,12 +191,18 @@ class Ledger:
         """A part has written so many lines of today, for so many new orders, and sends these parcels."""
         self.fresh[part] = written, orders, parcels
 
-    def number_orders(self) -> None:
-        """Number today's orders over all parts, and halve the sample of lines while it is too large."""
+    def number_orders(self, *, waits: bool) -> None:
+        """Number today's orders over all parts, and halve the sample of lines while it is too large.
+
+        Parameters
+        ----------
+        waits : bool  whether an order may wait, and so be asked for its number; otherwise only kept lines show it
+        """
         for part, (written, orders, parcels) in enumerate(self.fresh):
             used = self.n_lines[part]
-            for ids in (self.lines[part]["order_id"][used:used + written], parcels["order_id"]):
-                ids[:] = np.where(ids < 0, ~ids, ids + self.n_orders)  # orders of before have their number
+            if self.keep_orders or waits:
+                for ids in (self.lines[part]["order_id"][used:used + written], parcels["order_id"]):
+                    ids[:] = np.where(ids < 0, ~ids, ids + self.n_orders)  # orders of before have their number
             self.n_orders += orders
             self.n_lines[part] += written
         while sum(self.n_lines) > MOST_LINES:

@@ -105,7 +105,11 @@ class Run:
         self.channels = [self.scenario.channels[name] for name in self.names]
         self.followed: Plan | None = None
         self.season = Season(self.scenario, self.names)
-        self.budget = np.zeros(len(self.names), np.int64)
+        # cents a day of each channel, and cents a year
+        self.usual, self.content, self.labour, self.fees = (
+            np.array([to_cents(getattr(channel, name)) for channel in self.channels], np.int64)
+            for name in ("budget", "content", "labour", "annual_fee"))
+        self.budget = self.usual.copy()
         self.bought: Bought
         # of each part, today: what it wants to buy, what was decided about it, what arrived, what can be sold again
         self.wanted = [world.market.wanted(p) for p in range(len(world.market.parts))]
@@ -137,9 +141,11 @@ class Run:
         """Step 2: the policy may change the plan, from the first reported day on."""
         if self.desk is not None and day >= 0:
             self.plan = self.desk.review(day, self.plan, self.world.ledger)
-        for n, name in enumerate(self.names):
-            planned = self.plan.budget_on(name, day) if day >= 0 else None
-            self.budget[n] = planned if planned is not None else to_cents(self.channels[n].budget)
+        self.budget[:] = self.usual
+        if day >= 0 and self.plan.budgets:
+            for n, name in enumerate(self.names):
+                planned = self.plan.budget_on(name, day)
+                self.budget[n] = self.usual[n] if planned is None else planned
         if day >= 0 and self.plan is not self.followed:
             self.world.backend.follow(self.plan, day)
             self.followed = self.plan
@@ -212,7 +218,7 @@ class Run:
             self.wanted = demand.parts
         if not world.backend.is_endless:
             self._by_part(self._settle, few=sum(part.size for part in self.wanted) < FEW)
-        world.ledger.number_orders()
+        world.ledger.number_orders(waits=not world.backend.is_endless)
         if world.market.has_baskets and world.backend.backlog.size:
             for _, _, parcels in world.ledger.fresh:
                 world.backend.backlog.join_orders(parcels, day)
@@ -224,8 +230,9 @@ class Run:
         world, market = self.world, self.world.market
         if not world.backend.is_endless:
             self._by_part(self._deliver, few=world.fulfilment.due(day) < FEW)
-        for batch in (batch for part in self.arrived for batch in part):
-            world.ledger.add_deliveries(batch, day)
+        if market.rules["return_rate"].any():
+            for batch in (batch for part in self.arrived for batch in part):
+                world.ledger.add_deliveries(batch, day)
         world.backend.stock.take_back(np.sum(self.restocked, axis=0), day + self.scenario.supply.restock_days)
         if market.rules["community"][0] >= 0:
             market.meet_in_groups(int(self.budget[market.rules["community"][0]]))
@@ -242,16 +249,16 @@ class Run:
         n = len(self.names)
         ledger.add_day(day, counts["tally"][0, :, :n], counts["moves"][0], market.stages, counts["flows"][0, :n, :n],
                        counts["segments"][0, :len(self.scenario.population.segments)])
-        ledger.daily[row, :, MEASURE["budget"]] += self.budget
-        ledger.daily[row, :, MEASURE["media"]] -= self.bought.spend
-        for n, channel in enumerate(self.channels):
-            ledger.daily[row, n, MEASURE["content"]] -= to_cents(channel.content)
-            ledger.daily[row, n, MEASURE["labour"]] -= to_cents(channel.labour)
-            ledger.daily[row, n, MEASURE["fixed"]] -= share_of_year(to_cents(channel.annual_fee), day)
+        today = ledger.daily[row]
+        today[:, MEASURE["budget"]] += self.budget
+        for line, spent in (("media", self.bought.spend), ("content", self.content), ("labour", self.labour)):
+            today[:, MEASURE[line]] -= spent
+        if self.fees.any():
+            today[:, MEASURE["fixed"]] -= [share_of_year(fee, day) for fee in self.fees.tolist()]
         ledger.stock[row], ledger.moves[row], costs = self.world.backend.close()
         for line, cents in (("logistics", costs.logistics), ("cost_of_goods", costs.goods)):
             if cents:
-                ledger.daily[row, :, MEASURE[line]] -= self._spread(cents, counts["tally"][0, :, :len(self.names)])
+                today[:, MEASURE[line]] -= self._spread(cents, counts["tally"][0, :, :len(self.names)])
         self.world.day = day + 1
 
     def _spread(self, cents: int, tally: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -22,7 +22,7 @@ W0 = np.uint64(0x9E3779B9)
 W1 = np.uint64(0xBB67AE85)
 LOW = np.uint64(0xFFFFFFFF)
 S32 = np.uint64(32)
-ZERO = np.uint64(0)
+ZERO, ONE, TWO, THREE = (np.uint64(n) for n in range(4))
 DAY_ZERO = 1 << 20
 """Added to the day, so that warm-up days count from a positive number."""
 
@@ -30,10 +30,9 @@ ROUNDS = 7
 
 CHUNK = 2048
 """Consumers whose scan draws are made together, whatever the split of the population. The first half of a chunk takes
-words 1 and 0 of its counters, the second half words 3 and 2, from the lowest bits on: with draws of w bits there are
-CHUNK w / 128 counters a chunk."""
-DRAW, SMALL_DRAW = 16, 8
-"""Bits of a scan draw: impressions take the small ones, half of which cost half."""
+words 1 and 0 of its counters, the second half words 3 and 2, from the lowest bits on: CHUNK / 8 counters a chunk."""
+DRAW = 16
+"""Bits of a scan draw."""
 
 
 Key = np.uint64
@@ -94,15 +93,30 @@ def unit(word):
 
 
 @melted
-def fill(out, chunk, day, k, bits):
-    """The scan draws of one chunk of consumers on one day, of so many bits, into `out` (uint64, CHUNK bits / 64)."""
-    blocks = CHUNK * bits // 128
+def fill(out, chunk, day, k):
+    """The scan draws of one chunk of consumers on one day, into `out` (uint64, CHUNK / 4)."""
+    blocks = CHUNK * DRAW // 128
     first = np.uint64(chunk) * np.uint64(blocks)
     for b in range(blocks):
         c0, c1, c2, c3 = philox((first + np.uint64(b)) & LOW, np.uint64(day + DAY_ZERO), ZERO,
                                 (first + np.uint64(b)) >> S32, k & LOW, k >> S32)
         out[b] = c1 | (c0 << S32)
         out[blocks + b] = c3 | (c2 << S32)
+
+
+@melted
+def chunk_words(out, blocks, chunk, day, k, kind):
+    """Words that belong to a chunk of consumers as a whole: four for each of so many blocks, into `out` (uint32).
+
+    Up to seven more blocks are drawn, so that none is drawn singly. The key must draw no scan draws; `kind` tells
+    sequences of one chunk and day apart.
+    """
+    low, high = k & LOW, k >> S32
+    for b in range((blocks + 7) // 8 * 8):
+        c0, c1, c2, c3 = philox(np.uint64(chunk), np.uint64(day + DAY_ZERO), ZERO, np.uint64(b) | np.uint64(kind << 30),
+                                low, high)
+        at = np.uint64(4 * b)
+        out[at], out[at + ONE], out[at + TWO], out[at + THREE] = c0, c1, c2, c3
 
 
 @melted
@@ -119,9 +133,9 @@ def fine_draws(out, consumers, first, n, day, k, level):
 
 
 @formula
-def refine(coarse, fine, bits):
+def refine(coarse, fine):
     """A 32-bit draw in (0, 1) whose first bits are the scan draw: it lies below any bound the scan draw misses."""
-    rest = np.uint64(32 - bits)
+    rest = np.uint64(32 - DRAW)
     return unit((np.uint64(coarse) << rest) | (np.uint64(fine) & ((np.uint64(1) << rest) - np.uint64(1))))
 
 
@@ -144,13 +158,13 @@ def neighbour(k, consumer, place, size):
     return other + 1 if other >= consumer else other
 
 
-def scan_draws(k: Key, chunk: int, day: int, bits: int = DRAW) -> NDArray[np.uint16] | NDArray[np.uint8]:
+def scan_draws(k: Key, chunk: int, day: int) -> NDArray[np.uint16]:
     """The scan draws of a chunk, for tests and for reading."""
-    out = np.empty(CHUNK * bits // 64, np.uint64)
-    _fill(out, chunk, day, k, bits)
-    return out.view(np.uint16) if bits == DRAW else out.view(np.uint8)
+    out = np.empty(CHUNK * DRAW // 64, np.uint64)
+    _fill(out, chunk, day, k)
+    return out.view(np.uint16)
 
 
 @kernel
-def _fill(out, chunk, day, k, bits):
-    fill(out, chunk, day, k, bits)
+def _fill(out, chunk, day, k):
+    fill(out, chunk, day, k)

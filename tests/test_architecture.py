@@ -43,7 +43,7 @@ LAYERS = (  # a room may import from the rows below its own, and from itself
     {"parts"},  # of the population, one a thread
     {"streams", "sums"},
     {"portable"},
-    {"processor"},  # what compiled code asks of it
+    {"alias", "processor"},  # look-ups by chance; what compiled code asks of the processor
     {"compiled"},
     {"vocabulary"},
     {"errors"},

@@ -46,7 +46,8 @@ def everybody_a_customer(n: int, **repurchase: float) -> dict:
     ("renewals", {"population.renewal": 0.5}, {"population.renewal": 0.0}),
 ])
 def test_a_mechanism_that_is_off_looks_at_no_consumer(part: str, on: dict[str, float], off: dict[str, float]) -> None:
-    """Counted, not timed. On, it looks at everybody every day, a renewal at those whose turn it is; off, at nobody."""
+    """Counted, not timed. On, media look at whom they hit, a renewal at those whose turn it is, all others at everybody
+    every day; off, at nobody."""
     looked = {}
     for name, changes in (("on", on), ("off", off)):
         world = live(open_world(scenario(horizon={"days": 3, "warm_up": 0}).with_(changes), 1), 3)
@@ -54,6 +55,8 @@ def test_a_mechanism_that_is_off_looks_at_no_consumer(part: str, on: dict[str, f
     assert looked["off"] == 0
     if part == "renewals":
         assert abs(looked["on"] - 20_000 / 730) <= 1
+    elif part == "exposures":
+        assert abs(looked["on"] - 100) < 4.5 * 10
     else:
         assert looked["on"] == 20_000
 

@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from omnisim.compiled import kernel
 from omnisim.streams import (
     CHUNK,
     DAY_ZERO,
     DRAW,
-    SMALL_DRAW,
+    chunk_words,
     hashes,
     key,
     neighbour,
@@ -60,18 +61,17 @@ def test_words_place_consumer_day_and_level_in_the_counter(consumer: int, day: i
     assert tuple(map(int, words(k, consumer, day, level))) == reference(counter, halves(k))
 
 
-@pytest.mark.parametrize("bits", [DRAW, SMALL_DRAW])
-def test_a_consumers_scan_draw_depends_on_nothing_but_the_consumer(bits: int) -> None:
-    """With w bits, those of counter (i // CHUNK) · CHUNK w / 128 + (i mod CHUNK / 2) // (64 / w): no split."""
+def test_a_consumers_scan_draw_depends_on_nothing_but_the_consumer() -> None:
+    """Those of counter (i // CHUNK) · CHUNK / 8 + (i mod CHUNK / 2) // 4: no split."""
     k = key(7, 3, "exposure", "douyin")
-    blocks, slots = CHUNK * bits // 128, 64 // bits
+    bits, blocks, slots = DRAW, CHUNK * DRAW // 128, 64 // DRAW
     for i in (0, 1, 2, 3, 4, 9, CHUNK // 2, CHUNK - 1, CHUNK, 5 * CHUNK + 777, 48_827 * CHUNK + 3 * blocks + 11):
         chunk, place = divmod(i, CHUNK)
         half, rest = divmod(place, CHUNK // 2)
         block, slot = divmod(rest, slots)
         out = reference((chunk * blocks + block, DAY_ZERO - 12, 0, 0), halves(k))
         two_words = out[2 * half] << 32 | out[2 * half + 1]
-        assert int(scan_draws(k, chunk, -12, bits)[place]) == two_words >> slot * bits & (1 << bits) - 1
+        assert int(scan_draws(k, chunk, -12)[place]) == two_words >> slot * bits & (1 << bits) - 1
 
 
 def draws(k: np.uint64, day: int, chunks: int = 50) -> np.ndarray:
@@ -93,6 +93,20 @@ def test_draws_of_different_keys_and_days_are_independent(other: tuple[np.uint64
     assert stats.chi2_contingency(np.histogram2d(one, two, 8)[0]).pvalue > 1e-4
 
 
+@kernel
+def _chunk_words(out, blocks, chunk, day, k, kind):
+    chunk_words(out, blocks, chunk, day, k, kind)
+
+
+@given(blocks=st.integers(0, 20), chunk=st.integers(0, 48_827), day=st.integers(-1830, 3660), kind=st.integers(0, 3))
+def test_words_of_a_chunk_place_chunk_day_kind_and_block_in_the_counter(blocks: int, chunk: int, day: int,
+                                                                         kind: int) -> None:
+    k, out = key(3, 1, "exposure", "douyin"), np.zeros(4 * 32, np.uint32)
+    _chunk_words(out, blocks, chunk, day, k, kind)
+    for b in range(blocks):
+        assert tuple(out[4 * b:4 * b + 4].tolist()) == reference((chunk, day + DAY_ZERO, 0, b | kind << 30), halves(k))
+
+
 def test_keys_never_meet() -> None:
     keys = {int(key(s, r, d, c)) for s in range(12) for r in range(12) for d in ("visit", "reach") for c in ("", "a")}
     assert len(keys) == 12 * 12 * 2 * 2  # so seed 1, replication 11 is not seed 11, replication 1
@@ -103,13 +117,12 @@ def test_hashes_are_the_first_words() -> None:
     np.testing.assert_array_equal(hashes(k, who, 9, 2), [int(words(k, i, 9, 2)[0]) for i in who])
 
 
-@given(bits=st.sampled_from([DRAW, SMALL_DRAW]), coarse=st.integers(0, 65535), fine=WORD)
-def test_a_refined_draw_starts_with_the_scan_draw(bits: int, coarse: int, fine: int) -> None:
+@given(coarse=st.integers(0, 65535), fine=WORD)
+def test_a_refined_draw_starts_with_the_scan_draw(coarse: int, fine: int) -> None:
     """So whoever a bound misses would not have been hit by the exact probability below it either."""
-    coarse >>= 16 - bits
-    u = refine(np.uint16(coarse), np.uint64(fine), bits)
-    assert coarse < u * 2**bits < coarse + 1
-    assert u == unit(np.uint64(coarse << 32 - bits | fine & (1 << 32 - bits) - 1))
+    u = refine(np.uint16(coarse), np.uint64(fine))
+    assert coarse < u * 2**DRAW < coarse + 1
+    assert u == unit(np.uint64(coarse << 32 - DRAW | fine & (1 << 32 - DRAW) - 1))
 
 
 def test_units_lie_strictly_between_zero_and_one() -> None:

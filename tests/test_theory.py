@@ -122,6 +122,6 @@ def test_seats_of_an_empty_community_fill_as_joins_and_leaves_say() -> None:
 def test_interest_halves_in_its_half_lives() -> None:
     from omnisim.market.rules import compile_rules
     rules = compile_rules(scenario(), 1, 0)
-    assert rules["decay_long"][0, 21] == pytest.approx(0.5, rel=1e-12)
-    assert rules["decay_short"][0, 5] == pytest.approx(0.5, rel=1e-12)
+    assert rules["decay"][0, 21, 0] == pytest.approx(0.5, rel=1e-12)
+    assert rules["decay"][0, 5, 1] == pytest.approx(0.5, rel=1e-12)
     assert rules["decay_visit"][0, 4] == pytest.approx(0.5, rel=1e-12)

@@ -1,17 +1,17 @@
 """The consumers as a structure of arrays, and how they stand before the first day.
 
-Forty bytes a consumer and a little more than four for each channel. Nothing that can be recomputed from a keyed draw is
-stored: a consumer's own purchase rate, lapse probability and neighbours come from their key when they are needed.
+Forty-three bytes a consumer and a little more than four for each channel. Nothing that can be recomputed from a keyed
+draw is stored: a consumer's own purchase rate, lapse probability and neighbours come from their key when needed.
 """
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from omnisim.alias import WORDS, lay_alias
 from omnisim.compiled import inner, kernel, melted
 from omnisim.market.rules import Rules
 from omnisim.portable import exp, log, quantile
@@ -22,7 +22,7 @@ from omnisim.vocabulary import STATE_INDEX
 NEVER = -32768
 """Day of something that has not happened; also a time-out that will not come."""
 
-FULL8, FULL16 = 255, 65535
+FULL16 = 65535
 
 NEIGHBOURS = np.uint64(20)
 """Length of everybody's list of neighbours; invitations, readers and audiences are not longer."""
@@ -67,10 +67,10 @@ class Consumers(NamedTuple):
 
     people: NDArray[np.void]
     """PERSON (n,)"""
-    affinity: NDArray[np.uint8]
-    """(n,) upper bound of affinity, in 1/grain"""
-    grain: NDArray[np.float64]
-    """(1,) as fine as the largest affinity allows"""
+    lots: NDArray[np.uint32]
+    """(n,) for each chunk an alias table: a word falls to one of its consumers, by affinity"""
+    mass: NDArray[np.float64]
+    """(chunks,) sum of affinity"""
     users: NDArray[np.uint64]
     """(channels, n / 64) one bit a consumer: whether the consumer uses the channel"""
     due: NDArray[np.int16]
@@ -98,14 +98,14 @@ def _aligned(n: int) -> NDArray[np.void]:
     return room[start:start + n * PERSON.itemsize].view(PERSON)
 
 
-def allocate(n: int, channels: int, most: float) -> Consumers:
-    """Room for n consumers, none of an affinity above `most`; `settle_in` makes them people whom nobody has met."""
+def allocate(n: int, channels: int) -> Consumers:
+    """Room for n consumers; `settle_in` makes them people whom nobody has met."""
     people = _aligned(n)
     last = np.empty((n, channels), np.int16)
     n = -(-n // CHUNK) * CHUNK
     for name in ("interest_day", "touched", "first_day", "order_day"):
         people[name] = NEVER
-    return Consumers(people, np.zeros(n, np.uint8), np.array([(FULL8 - 2) / max(most, 1e-9)]),
+    return Consumers(people, np.zeros(n, np.uint32), np.zeros(n // CHUNK),
                      np.zeros((channels, n // LANES), np.uint64), np.full(n, NEVER, np.int16),
                      np.zeros(n, np.uint16), np.zeros(n, np.uint16), last,
                      np.zeros((channels, n), np.uint16))
@@ -149,6 +149,7 @@ def settle_in(c: Consumers, rules, low, high):
     person, reach = np.empty((4, CHUNK + 8), np.uint64), np.empty((4, CHUNK + 8), np.uint64)
     habits, own, gaps = (np.empty((4, CHUNK + 8), np.uint64), np.empty((4, CHUNK + 8), np.uint64),
                          np.empty((4, CHUNK + 8), np.uint64))
+    shares, waiting = np.empty(CHUNK, np.int64), np.empty(CHUNK, np.int64)
     for a in range(low, high, CHUNK):
         n = min(CHUNK, high - a)
         for j in range(CHUNK + 8):
@@ -166,13 +167,16 @@ def settle_in(c: Consumers, rules, low, high):
                 s += 1
             p.segment = s
             p.affinity = quantile(r.affinity_quantiles, spread(r.key_affinity, i)) * r.affinity_scale[s]
-            c.affinity[i] = min(255.0, max(2.0, math.floor(np.float64(p.affinity) * c.grain[0]) + 1.0))
+        _draw_lots(c, a, n, shares, waiting)
         for k in range(r.channels):
             fine_draws(reach, numbers, 0, n, 0, r.key_reach[k], 1)
             bits = np.uint64(0)
             for j in range(n):
-                chance = unit(person[1, j]) if unit(reach[0, j]) < r.overlap else unit(reach[1, j])
-                bits |= np.uint64(chance < r.reach[c.people[a + j].segment, k]) << np.uint64(j % LANES)
+                # without branches: which of two draws counts is nothing a processor could guess
+                share = r.reach[c.people[a + j].segment, k]
+                alike, alone = unit(person[1, j]) < share, unit(reach[1, j]) < share
+                user = alone ^ ((alike ^ alone) & (unit(reach[0, j]) < r.overlap))
+                bits |= np.uint64(user) << np.uint64(j % LANES)
                 if j % LANES == LANES - 1 or j == n - 1:
                     c.users[k, (a + j) // LANES] = bits
                     bits = np.uint64(0)
@@ -189,6 +193,26 @@ def settle_in(c: Consumers, rules, low, high):
         fine_draws(gaps, past, 0, found, 0, r.key_person, 3)
         for h in range(found):
             _live_until_today(c, r, np.int64(past[h]), unit(person[3, past[h] - a]), habits, own, gaps, h)
+
+
+@melted
+def _draw_lots(c: Consumers, a, n, shares, waiting):
+    """Give each consumer of the chunk that begins at a, and holds n, words by affinity."""
+    total = 0.0
+    for j in range(n):
+        total += np.float64(c.people[a + j].affinity)
+    c.mass[a // CHUNK] = total
+    if total <= 0.0:
+        return  # nothing reaches the chunk
+    past = 0.0
+    given = np.int64(0)
+    for j in range(CHUNK):
+        if j < n:
+            past += np.float64(c.people[a + j].affinity)
+        until = np.int64(past / total * WORDS)  # the last sum is the total
+        shares[j] = until - given
+        given = until
+    lay_alias(shares, c.lots[a:a + CHUNK], waiting)
 
 
 @melted

@@ -55,7 +55,19 @@ class Workspace(NamedTuple):
     """What the kernels of one part write on while a chunk lives through its day."""
 
     draws: NDArray[np.uint64]
-    """(channels + 1, CHUNK / 4 + 8) scan draws of a chunk, those of needs last, many to a word"""
+    """(channels + 1, CHUNK / 4 + 8) scan draws of a chunk, those of needs last, four to a word"""
+    counts: NDArray[np.uint32]
+    """words that say how many impressions fall in each layer of a chunk"""
+    points: NDArray[np.uint32]
+    """words that say whom they hit"""
+    heights: NDArray[np.uint32]
+    """words that say which of the topmost layer lie below today's"""
+    seen: NDArray[np.uint8]
+    """(CHUNK,) marks of who was hit"""
+    expected: NDArray[np.uint32]
+    """(2, …) for each second chunk: whose stage may time out, then whom each channel hits"""
+    starts: NDArray[np.int64]
+    """(2, channels + 1) where the hits of each channel begin among these, and where they end"""
     hits: NDArray[np.uint32]
     """candidates, decision after decision"""
     fine: NDArray[np.uint64]

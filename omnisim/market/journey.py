@@ -35,6 +35,7 @@ from omnisim.market.day import (
     room,
     room_for_pairs,
 )
+from omnisim.market.impressions import LAYERS, MOST_IN_LAYER, ask_for_chunk, scan_media
 from omnisim.market.moves import (
     add_interest,
     bound_of_interest,
@@ -57,12 +58,12 @@ from omnisim.market.rules import (
     FROM_SHARE,
     Rules,
 )
-from omnisim.market.scan import scan_affinity, scan_due, scan_needs, scan_visits
+from omnisim.market.scan import scan_due, scan_needs, scan_visits
 from omnisim.market.trust import distrust
 from omnisim.market.visits import ask, frequents, lift_bound, make_visits, pulls, touch
 from omnisim.portable import exp, happens, quantile
 from omnisim.processor import PACKED, prefetch
-from omnisim.streams import CHUNK, DRAW, SMALL_DRAW, fill, fine_draws, refine, unit, words
+from omnisim.streams import CHUNK, fill, fine_draws, refine, unit, words
 
 IMPRESSIONS, PAID = MEASURE["impressions"], MEASURE["paid_impressions"]
 SHARE_CLICK, INVITATION, ADVOCACY, SCAN = range(4)
@@ -76,6 +77,17 @@ MOST_NEEDS = 8
 def empty_asked() -> Asked:
     """Room for what a few consumers ask for."""
     return Asked(np.empty(256, DEMAND), np.empty((256, 2), np.int64), np.empty(256, np.int64), np.empty(256, np.uint32))
+
+
+def empty_workspace(channels: int) -> Workspace:
+    """Nothing written yet."""
+    most = CHUNK * (channels + 1) + PACKED
+    return Workspace(
+        np.empty((channels + 1, CHUNK // 4 + 8), np.uint64), np.empty(LAYERS + 32, np.uint32),
+        np.empty(LAYERS * MOST_IN_LAYER + 32, np.uint32), np.empty(MOST_IN_LAYER + 32, np.uint32),
+        np.empty(CHUNK, np.uint8), np.zeros((2, most), np.uint32), np.zeros((2, channels + 1), np.int64),
+        np.empty(most, np.uint32), np.empty((4, CHUNK + 8), np.uint64), np.empty((4, CHUNK + 8), np.uint64),
+        np.empty((4, CHUNK + 8), np.uint64), np.empty(QUEUE + AHEAD, VISIT), np.empty((4, QUEUE + AHEAD), np.uint64))
 
 
 @melted
@@ -95,23 +107,41 @@ def _expose(c: Consumers, r: Rules, t: Today, counts, asked: Asked, w: Workspace
                     queue(c, counts, w.visits, i, r.seed_target[f], FROM_SEED, k)
 
 
-@melted
-def see_media(c: Consumers, r: Rules, t: Today, counts, asked: Asked, w: Workspace, draws, a, k, first, n):
-    """Decide the candidates first, … first + n - 1 of channel k's exposures, expose them, and queue who clicks.
+@inner
+def expect(c: Consumers, r: Rules, t: Today, counts, w: Workspace, chunk, size):
+    """List those of a chunk whose stage may time out today and whom each channel hits, to be asked for in time."""
+    side = chunk & 1
+    expected, starts = w.expected[side], w.starts[side]
+    counts.looked[AT_TIMES_OUT] += size
+    found = scan_due(c, chunk * CHUNK, size, t.day, expected, 0)
+    for j in range(CHUNK):
+        w.seen[j] = 0
+    for k in range(r.channels):
+        starts[k] = found
+        if t.exposure[k] > 0.0:
+            ask_for_chunk(c, chunk + 1, k, r.channels)
+            found, points = scan_media(c, k, chunk, t.day, t.exposure[k], r.key_exposure[k], w, expected, found, k + 1)
+            counts.looked[AT_EXPOSURES] += points
+    starts[r.channels] = found
 
-    Draws `exposure` of the channel (level 1: reached, clicks, paid).
+
+@melted
+def see_media(c: Consumers, r: Rules, t: Today, counts, asked: Asked, w: Workspace, hits, k, first, n, later):
+    """Expose the hits first, … first + n - 1 to channel k, and queue who clicks.
+
+    Draws `exposure` of the channel (level 1: clicks, paid). For each hit one of the next chunk is asked for, `later`.
     """
-    fine_draws(w.fine, w.hits, first, n, t.day, r.key_exposure[k], 1)
-    rate, clicks, paid = t.exposure[k], r.click_share[k] * t.weight[k], t.paid[k]
+    fine_draws(w.fine, hits, first, n, t.day, r.key_exposure[k], 1)
+    clicks, paid = r.click_share[k] * t.weight[k], t.paid[k]
     for h in range(n):
-        prefetch(c.people, np.int64(w.hits[first + h + AHEAD]))
-        i = np.int64(w.hits[first + h])
-        if happens(refine(draws[i - a], w.fine[0, h], SMALL_DRAW), rate * c.people[i].affinity):
-            _expose(c, r, t, counts, asked, w, i, k, unit(w.fine[2, h]) < paid)
-            if unit(w.fine[1, h]) < clicks:
-                queue(c, counts, w.visits, i, k, FROM_IMPRESSION, -1)
-            if counts.queued > QUEUE - 1 - r.seeds:
-                make_visits(c, r, t, counts, asked, w)
+        prefetch(c.people, np.int64(later[first + h]))
+        prefetch(c.people, np.int64(hits[first + h + AHEAD]))
+        i = np.int64(hits[first + h])
+        _expose(c, r, t, counts, asked, w, i, k, unit(w.fine[2, h]) < paid)
+        if unit(w.fine[1, h]) < clicks:
+            queue(c, counts, w.visits, i, k, FROM_IMPRESSION, -1)
+        if counts.queued > QUEUE - 1 - r.seeds:
+            make_visits(c, r, t, counts, asked, w)
 
 
 @melted
@@ -132,7 +162,7 @@ def come_unprompted(c: Consumers, r: Rules, t: Today, counts, asked: Asked, w: W
         direct, follow, revisit, push = pulls(c, r, i, k, t.day)
         search = r.search[k] * x * t.coverage[k]
         hazard = direct + follow + search + revisit + push
-        if not happens(refine(draws[i - a], w.fine[0, h], DRAW), t.weight[k] * hazard):
+        if not happens(refine(draws[i - a], w.fine[0, h]), t.weight[k] * hazard):
             lift_bound(c, r, i, k, t.day)
             c.keen[i] = bound_of_interest(x)
             continue
@@ -238,7 +268,7 @@ def _renew(c: Consumers, counts, low, high, period, day):
 
 
 @kernel
-def live_a_day(c: Consumers, rules, today, counted, asked: Asked, news, low, high, period):
+def live_a_day(c: Consumers, rules, today, counted, asked: Asked, w: Workspace, news, low, high, period):
     """Consumers low ≤ i < high live through one day.
 
     Parameters
@@ -246,6 +276,7 @@ def live_a_day(c: Consumers, rules, today, counted, asked: Asked, news, low, hig
     c : Consumers  changed in place, only between low and high
     counts : Counts  added to
     asked : Asked  overwritten
+    w : Workspace  of this part
     news : int64 (n, 3)  what others passed on to consumers of this part: consumer, kind, channel, in order
     low : int  a multiple of CHUNK
     period : int [day]  renewal period; 0 for none
@@ -256,15 +287,16 @@ def live_a_day(c: Consumers, rules, today, counted, asked: Asked, news, low, hig
     """
     r, t, counts = rules[0], today[0], counted[0]
     channels = r.channels
-    w = Workspace(
-        np.empty((channels + 1, CHUNK // 4 + 8), np.uint64), np.empty(CHUNK * (channels + 1) + PACKED, np.uint32),
-        np.empty((4, CHUNK + 8), np.uint64),
-        np.empty((4, CHUNK + 8), np.uint64), np.empty((4, CHUNK + 8), np.uint64), np.empty(QUEUE + AHEAD, VISIT),
-        np.empty((4, QUEUE + AHEAD), np.uint64))
-    draws, small = w.draws.view(np.uint16), w.draws.view(np.uint8)
+    draws = w.draws.view(np.uint16)
     starts = np.zeros(channels + 2, np.int64)
     heard = 0
-    for chunk in range(low // CHUNK, (high + CHUNK - 1) // CHUNK):
+    for ahead in range(low // CHUNK, (high + CHUNK - 1) // CHUNK + 1):
+        # a chunk's consumers are asked for while those of the chunk before live through their day
+        if ahead * CHUNK < high:
+            expect(c, r, t, counts, w, ahead, min(high - ahead * CHUNK, CHUNK))
+        chunk = ahead - 1
+        if chunk * CHUNK < low:
+            continue
         a, b = chunk * CHUNK, min(high, (chunk + 1) * CHUNK)
         size = b - a
         # a consumer may ask for one order a channel and a handful of needs, one seat, and end one journey
@@ -278,35 +310,29 @@ def live_a_day(c: Consumers, rules, today, counted, asked: Asked, news, low, hig
             _renew(c, counts, a, b, period, t.day)
         if heard < news.shape[0]:
             heard = hear_from_others(c, r, t, counts, asked, w, news, heard, b)
-        # who is seen by media, and whose stage times out
-        found = 0
+        # whose stage times out (nothing before this sets a time-out to today), and whom media reach
+        hits, later, edges = w.expected[chunk & 1], w.expected[ahead & 1], w.starts[chunk & 1]
+        for h in range(edges[0]):
+            prefetch(c.people, np.int64(later[h]))
+            i = np.int64(hits[h])
+            if c.due[i] == t.day:
+                time_out(c, r, counts, i, t.day)
         for k in range(channels):
-            starts[k] = found
-            if t.exposure[k] > 0.0:
-                fill(w.draws[k], chunk, t.day, r.key_exposure[k], SMALL_DRAW)
-                counts.looked[AT_EXPOSURES] += size
-                found = scan_affinity(c, k, a, size, t.exposure[k] * r.looseness, small[k], w.hits, found)
-        starts[channels] = found
-        counts.looked[AT_TIMES_OUT] += size
-        found = scan_due(c, a, size, t.day, w.hits, found)
-        for h in range(starts[channels], found):
-            time_out(c, r, counts, np.int64(w.hits[h]), t.day)
-        for k in range(channels):
-            see_media(c, r, t, counts, asked, w, small[k], a, k, starts[k], starts[k + 1] - starts[k])
+            see_media(c, r, t, counts, asked, w, hits, k, edges[k], edges[k + 1] - edges[k], later)
         make_visits(c, r, t, counts, asked, w)
         # who comes unprompted, and who needs something again
         found = 0
         for k in range(channels):
             starts[k] = found
             if r.attracts[k] and t.weight[k] > 0.0:
-                fill(w.draws[k], chunk, t.day, r.key_visit[k], DRAW)
+                fill(w.draws[k], chunk, t.day, r.key_visit[k])
                 factor = t.weight[k] * r.looseness
                 counts.looked[AT_VISITS] += size
                 found = scan_visits(c, k, a, size, factor, factor * r.search[k] * t.coverage[k], draws[k], w.hits,
                                     found)
         starts[channels] = found
         if r.repeats and t.most > 0.0:
-            fill(w.draws[channels], chunk, t.day, r.key_need, DRAW)
+            fill(w.draws[channels], chunk, t.day, r.key_need)
             counts.looked[AT_NEEDS] += size
             found = scan_needs(c, a, size, t.most * max(1.0, t.member_factor) * max(1.0, t.flash_factor) * r.looseness,
                                draws[channels], w.hits, found)
@@ -319,7 +345,7 @@ def live_a_day(c: Consumers, rules, today, counted, asked: Asked, news, low, hig
         for h in range(n):
             prefetch(c.people, np.int64(w.hits[first + h + AHEAD]))
             i = np.int64(w.hits[first + h])
-            feel_need(c, r, t, counts, asked, w, i, refine(draws[channels, i - a], w.fine[0, h], DRAW), w.own[0, h], h)
+            feel_need(c, r, t, counts, asked, w, i, refine(draws[channels, i - a], w.fine[0, h]), w.own[0, h], h)
             if counts.queued > QUEUE - MOST_NEEDS:
                 make_visits(c, r, t, counts, asked, w)
         make_visits(c, r, t, counts, asked, w)

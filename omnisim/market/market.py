@@ -13,7 +13,7 @@ from omnisim.books import CLAIM, FILLED, MEASURE, PARCEL, VERDICT
 from omnisim.ledger import Ledger
 from omnisim.market import community, day, deliveries, journey, orders
 from omnisim.market.consumers import ALIVE, NEVER, S_B, S_D, S_M, S_X, SEAT, Consumers, allocate, settle_in, take_census
-from omnisim.market.day import Asked, Counts, Today, clear_counts, empty_counts
+from omnisim.market.day import Asked, Counts, Today, Workspace, clear_counts, empty_counts
 from omnisim.market.moves import SOURCE, TARGET
 from omnisim.market.reach import Media, open_media, sum_affinity
 from omnisim.market.rules import Rules, active_channels, compile_rules
@@ -113,6 +113,7 @@ class Market:
     consultations: int = 0
     counts: list[Counts] = field(init=False)
     asked: list[Asked] = field(init=False)
+    workspaces: list[Workspace] = field(init=False)
     parcels: list[NDArray[np.void]] = field(init=False)
     today: Today = field(init=False)
     joins: list[list[Ints]] = field(init=False)
@@ -120,6 +121,7 @@ class Market:
     def __post_init__(self) -> None:
         self.searches = np.zeros(self.rules["channels"][0])
         self.asked = [journey.empty_asked() for _ in self.parts]
+        self.workspaces = [journey.empty_workspace(self.searches.size) for _ in self.parts]
         self.parcels = [np.empty(0, PARCEL) for _ in self.parts]
         self.counts = [empty_counts(self.rules) for _ in self.parts]
         self.joins, self.news = [[] for _ in self.parts], [[] for _ in self.parts]
@@ -153,7 +155,7 @@ class Market:
         """The consumers of a part live through the day up to the checkout."""
         self.counts[p] = counts = clear_counts(self.counts[p], self.rules)
         self.asked[p] = asked = journey.live_a_day(self.consumers, self.rules, self.today, counts, self.asked[p],
-                                                   self.heard[p], *self.parts[p], self.renewal)
+                                                   self.workspaces[p], self.heard[p], *self.parts[p], self.renewal)
         self.joins[p].append(asked.joins[:counts["joins"][0]])
         ledger.add_journeys(p, asked.ended[:counts["ended"][0]], self.today["day"][0])
 
@@ -231,20 +233,21 @@ class Market:
 
     def close(self) -> Counts:
         """End the day: what everybody learns from others, and the stages at midnight."""
-        counts = add_counts(self.counts)
-        tally = counts["tally"][0].sum(axis=0)
         n = self.searches.size
-        self.searches = tally[:n, SEARCHES] / self.today["coverage"][0, :n]
+        counts = add_counts(self.counts, n)
+        tally = counts["tally"][0, :, :n].sum(axis=0)
+        self.searches = tally[:, SEARCHES] / self.today["coverage"][0, :n]
         self.consultations = int(tally[:, CONSULTATIONS].sum())
         self.stages += counts["moves"][0] @ MOVED + counts["renewed"][0]
         return counts
 
 
-def add_counts(parts: Sequence[Counts]) -> Counts:
+def add_counts(parts: Sequence[Counts], channels: int) -> Counts:
     """The sum of the parts' counts."""
     total = parts[0]
     for part in parts[1:]:
-        for name in ("looked", "tally", "moves", "renewed", "segments", "flows"):
+        total["tally"][0, :, :channels] += part["tally"][0, :, :channels]
+        for name in ("looked", "moves", "renewed", "segments", "flows"):
             total[name] += part[name]
     return total
 
@@ -254,7 +257,7 @@ def open_market(scenario: Scenario, seed: int, replication: int, parts: list[tup
     """The market on the morning of the first simulated day."""
     rules = compile_rules(scenario, seed, replication, looseness=looseness)
     n, channels = scenario.population.size, len(active_channels(scenario))
-    consumers = allocate(n, channels, float(rules["affinity_quantiles"][0].max() * rules["affinity_scale"][0].max()))
+    consumers = allocate(n, channels)
     each(pool, lambda p: settle_in(consumers, rules, *parts[p]), len(parts))
     grains = sum(each(pool, lambda p: sum_affinity(consumers, *parts[p], channels), len(parts)),
                  np.zeros(channels, np.int64))

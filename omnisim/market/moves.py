@@ -55,8 +55,8 @@ def move(c: Consumers, counts, i, transition, due):
 def interest_on(c: Consumers, r: Rules, i, day):
     """Interest today: 1 - (1 - long)(1 - short), each decayed since it was written."""
     age = min(day - np.int64(c.people[i].interest_day), DECAY_DAYS - 1)
-    return 1.0 - ((1.0 - np.float64(c.people[i].interest_long) * r.decay_long[age])
-                  * (1.0 - np.float64(c.people[i].interest_short) * r.decay_short[age]))
+    return 1.0 - ((1.0 - np.float64(c.people[i].interest_long) * r.decay[age, 0])
+                  * (1.0 - np.float64(c.people[i].interest_short) * r.decay[age, 1]))
 
 
 @melted
@@ -70,8 +70,8 @@ def add_interest(c: Consumers, r: Rules, i, day, half):
     """An exposure: interest x becomes x + q (1 - x), shared evenly: each part moves by half = 1 - √(1 - q)."""
     # who never had any interest has two parts of 0, written on a day long past
     age = min(day - np.int64(c.people[i].interest_day), DECAY_DAYS - 1)
-    long = np.float64(c.people[i].interest_long) * r.decay_long[age]
-    short = np.float64(c.people[i].interest_short) * r.decay_short[age]
+    long = np.float64(c.people[i].interest_long) * r.decay[age, 0]
+    short = np.float64(c.people[i].interest_short) * r.decay[age, 1]
     long += half * (1.0 - long)
     short += half * (1.0 - short)
     c.people[i].interest_long = long
@@ -88,8 +88,8 @@ def look_again(c: Consumers, r: Rules, i, day):
     Read off a table of interest rounded down; whoever is still interested on that day is looked at again.
     """
     age = min(day - np.int64(c.people[i].interest_day), DECAY_DAYS - 1)
-    long = np.float64(c.people[i].interest_long) * r.decay_long[age]
-    short = np.float64(c.people[i].interest_short) * r.decay_short[age]
+    long = np.float64(c.people[i].interest_long) * r.decay[age, 0]
+    short = np.float64(c.people[i].interest_short) * r.decay[age, 1]
     grade = r.fades[np.int64(np.sqrt(np.float32(long)) * GRADES),
                     np.int64(np.sqrt(np.float32(short)) * GRADES)]
     return day + max(np.int64(1), np.int64(grade))

@@ -72,20 +72,15 @@ def buy(media: Media, budget: NDArray[np.int64], searches: NDArray[np.float64]) 
     budget : int64 (channels,) [cents/day]
     searches : float64 (channels,)  yesterday's searches over all consumers, found or not (S)
     """
-    n = budget.size
-    exposure, paid, coverage = np.zeros(n), np.zeros(n), np.full(n, media.unaided)
-    spend = np.zeros(n, np.int64)
-    for k in range(n):
-        for_search = int(budget[k] * media.search_share[k])
-        if media.audience[k] > 0.0:
-            bought = (int(budget[k]) - for_search) * 10.0 / media.cpm[k]
-            total = bought + media.organic[k]
-            exposure[k] = total / media.audience[k]
-            paid[k] = bought / total if total > 0.0 else 0.0
-            spend[k] = budget[k] - for_search
-        missed = searches[k] * (1.0 - media.unaided)
-        if missed > 0.0 and for_search > 0:
-            clicks = min(for_search / 100.0 / media.cpc[k], missed)
-            coverage[k] += (1.0 - media.unaided) * (1.0 - exp(-clicks / missed))
-            spend[k] += min(for_search, int(clicks * media.cpc[k] * 100.0))
+    for_search = (budget * media.search_share).astype(np.int64)
+    bought = (budget - for_search) * 10.0 / media.cpm
+    total, heard = bought + media.organic, media.audience > 0.0
+    exposure = np.divide(total, media.audience, out=np.zeros_like(total), where=heard)
+    paid = np.divide(bought, total, out=np.zeros_like(total), where=heard & (total > 0.0))
+    spend, coverage = np.where(heard, budget - for_search, 0), np.full(budget.size, media.unaided)
+    missed = searches * (1.0 - media.unaided)
+    for k in np.flatnonzero((missed > 0.0) & (for_search > 0)).tolist():
+        clicks = min(for_search[k] / 100.0 / media.cpc[k], missed[k])
+        coverage[k] += (1.0 - media.unaided) * (1.0 - exp(-clicks / missed[k]))
+        spend[k] += min(for_search[k], int(clicks * media.cpc[k] * 100.0))
     return Bought(exposure, paid, coverage, spend)

@@ -79,7 +79,7 @@ RULES = np.dtype(
     + _fields("f8", "segment_edges affinity_scale spend", SEGMENTS)
     + _fields("f8", "reach", SEGMENTS, CHANNELS)
     + _fields("f8", "affinity_quantiles rate_quantiles lapse_quantiles", *_TABLE)
-    + _fields("f8", "decay_long decay_short", DECAY_DAYS)
+    + _fields("f8", "decay", DECAY_DAYS, 2)  # of the lasting and the passing part of interest
     + _fields("f8", "decay_visit", VISIT_DAYS)
     + _fields("f8", "decay_trust", TRUST_DAYS)
     + _fields("i2", "fades", GRADES + 1, GRADES + 1)
@@ -161,14 +161,16 @@ def _people(scenario: Scenario, names: list[str]) -> dict[str, Any]:
     }
 
 
+@lru_cache(maxsize=64)
 def _decay(half_life: float, days: int) -> Floats:
     return np.array([portable.exp(-portable.log(2.0) * day / half_life) for day in range(days)])
 
 
-def _fading(long: Floats, short: Floats, threshold: float) -> NDArray[np.int16]:
+def _fading(decay: Floats, threshold: float) -> NDArray[np.int16]:
     """Days for which interest surely stays at or above the threshold, by grade of its lasting and its passing part."""
     parts = (np.arange(GRADES + 1) / GRADES) ** 2 * (1.0 - 1e-6)  # square roots are graded in floating point
-    left = 1.0 - (1.0 - parts[:, None, None] * long[:LOOK_AHEAD]) * (1.0 - parts[None, :, None] * short[:LOOK_AHEAD])
+    long, short = decay[:LOOK_AHEAD].T
+    left = 1.0 - (1.0 - parts[:, None, None] * long) * (1.0 - parts[None, :, None] * short)
     below = left < threshold
     return np.where(below.any(axis=2), below.argmax(axis=2), LOOK_AHEAD).astype(np.int16)
 
@@ -182,8 +184,8 @@ def _visits(scenario: Scenario, names: list[str]) -> dict[str, Any]:
         # each of the two parts of interest moves by 1 - √(1 - q)
         "persuasion": (1.0 - np.sqrt(1.0 - _each(scenario, names, "persuasion"))) * loop.seed,
         "checkout": _each(scenario, names, "checkout"),
-        "decay_long": _decay(interest.half_life_long, DECAY_DAYS),
-        "decay_short": _decay(interest.half_life_short, DECAY_DAYS),
+        "decay": np.stack([_decay(life, DECAY_DAYS) for life in (interest.half_life_long, interest.half_life_short)],
+                          axis=1),
         "decay_visit": _decay(REVISIT_HALVING, VISIT_DAYS),
         "slope": interest.slope,
         "threshold": interest.threshold,
@@ -191,7 +193,7 @@ def _visits(scenario: Scenario, names: list[str]) -> dict[str, Any]:
         "converts": loop.convert,
     }
     found["searched"] = (found["search"] > 0.0).any()  # where nobody searches, nobody's keenness is kept
-    found["fades"] = _fading(found["decay_long"], found["decay_short"], interest.threshold)
+    found["fades"] = _fading(found["decay"], interest.threshold)
     # whether anybody visits unprompted: a channel that nobody seeks is not scanned
     found["attracts"] = sum(found[name] for name in ("direct", "follow", "search", "revisit", "push")) > 0.0
     return found

@@ -1,9 +1,9 @@
 """Finding the few consumers to whom something may happen today, sixty-four at a time.
 
-One draw a consumer and decision class, of eight bits for impressions and sixteen for all else, is compared with an
-upper bound of today's probability. A hit is only a candidate: the exact decision is made later with 32 bits of which
-these are the first, so that any bound, tight or loose, leads to the same decisions. What a candidate's decision will
-read is asked for at once, and has arrived when its turn comes.
+One draw of sixteen bits a consumer and decision class is compared with an upper bound of today's probability. A hit is
+only a candidate: the exact decision is made later with 32 bits of which these are the first, so that any bound, tight
+or loose, leads to the same decisions. What a candidate's decision will read is asked for at once, and has arrived when
+its turn comes. Impressions are found without a scan, see `impressions`.
 """
 
 from __future__ import annotations
@@ -68,22 +68,6 @@ def ask_for(c: Consumers, hits, asked, found):
 
 
 @melted
-def scan_affinity(c: Consumers, k, first, size, rate, draws, hits, found):
-    """Candidates for a hazard rate · affinity among the users of channel k."""
-    multiplier, shift = scale(rate * 256.0 / c.grain[0], 8)
-    factor, shift = np.uint8(multiplier), np.uint8(shift)
-    affinity = c.affinity[first:first + CHUNK]
-    asked = found
-    for at in range(0, size, LANES):
-        mask = under(draws, affinity, at, factor, shift) & c.users[k, (first + at) // LANES]
-        found = collect(within(mask, at, size), first + at, hits, found)
-        asked = ask_for(c, hits, asked, found)
-    for n in range(asked, found):
-        prefetch(c.people, np.int64(hits[n]))
-    return found
-
-
-@melted
 def scan_visits(c: Consumers, k, first, size, factor, search, draws, hits, found):
     """Candidates for a hazard bounded by bound · factor + keen · search, in 1/65536."""
     one, shift = scale(factor, 16)
@@ -124,5 +108,4 @@ def scan_due(c: Consumers, first, size, day, hits, found):
     due = c.due[first:first + CHUNK]
     for at in range(0, size, LANES):
         found = collect(within(equal(due, at, np.int16(day)), at, size), first + at, hits, found)
-        prefetch(c.people, np.int64(hits[max(found - 1, 0)]))
     return found

@@ -48,6 +48,8 @@ CONSULTATIONS, SERVICE = MEASURE["consultations"], MEASURE["service"]
 SEGMENT_VISITS = SEGMENT.index("visits")
 JOURNEY_GAP = 30
 """Days without a touch after which a journey has ended without an order."""
+FIRST_TOUCHES, OTHER_TOUCHES = np.uint32(0x3E000000), np.uint32(0x1FFFFFF)
+"""Bits of a path: the first touch of a long journey, which stays, and the five newest."""
 BOUNCES = 0.45
 """Share of undecided visitors who leave at once."""
 CARTS = 0.1
@@ -58,17 +60,18 @@ MOST_UNITS = 100_000
 @melted
 def touch(c: Consumers, counts, asked: Asked, i, k, day):
     """Note that channel k reached the consumer; a journey quiet for too long has ended without an order."""
-    # written without branches: which way a journey goes is nothing a processor could guess
+    # in masks, without branches: which way a journey goes is nothing a processor could guess
     code = np.uint32(k + 1)
     path = c.people[i].path
-    is_over = path != 0 and day - np.int64(c.people[i].touched) > JOURNEY_GAP
+    is_over = np.uint32(day - np.int64(c.people[i].touched) > JOURNEY_GAP)
     asked.ended[counts.ended] = path
-    counts.ended += is_over
-    path = np.uint32(0) if is_over else path
-    first = path >> np.uint32(25)
-    longer = ((path << np.uint32(5)) | code) & np.uint32(0x3FFFFFFF)
-    longer = (longer & np.uint32(0x1FFFFFF)) | (first << np.uint32(25)) if first != 0 else longer
-    c.people[i].path = longer if path & np.uint32(31) != code else path
+    counts.ended += np.int64(is_over & np.uint32(path != 0))
+    path &= is_over - np.uint32(1)
+    first = path & FIRST_TOUCHES
+    others = np.uint32(first == 0) * FIRST_TOUCHES | OTHER_TOUCHES
+    longer = first | (path << np.uint32(5) | code) & others
+    same = np.uint32(0) - np.uint32(path & np.uint32(31) == code)
+    c.people[i].path = path & same | longer & ~same
     c.people[i].touched = day
 
 
