@@ -58,8 +58,9 @@ def test_sales_awareness_and_loyalty_give_three_plans_each_best_at_its_own() -> 
     plans = {goal: planned(goals(), goal) for goal in ("gmv", "awareness", "loyalty")}
     table = payoffs(plans, 56)
     assert table.argmax(axis=0).tolist() == [0, 1, 2]
-    assert share(plans["gmv"], "shop") > 0.5 and share(plans["awareness"], "billboard") > 0.5
-    assert share(plans["loyalty"], "club") > 0.5
+    for goal, favourite in (("gmv", "shop"), ("awareness", "billboard"), ("loyalty", "club")):
+        shares = {name: share(plans[goal], name) for name in plans[goal].channels}
+        assert max(shares, key=shares.__getitem__) == favourite and shares[favourite] > 0.4
 
 
 def test_customer_equity_keeps_customers_where_gmv_sells() -> None:
