@@ -52,23 +52,21 @@ def policies(tries: int) -> dict[str, Policy]:
 
 def compare(market: Market, *, seeds: int, tries: int, jobs: int) -> Comparison:
     """All policies in one market."""
-    return om.compare(market.scenario, policies(tries), replications=seeds, belief=market.belief, jobs=jobs,
-                      processes=jobs > 1)
+    return om.compare(market.scenario, policies(tries), replications=seeds, belief=market.belief, jobs=jobs)
 
 
 def cadences(market: Market, *, seeds: int, jobs: int) -> Comparison:
     """lp_rolling, reviewing more or less often."""
     scenarios = {name: market.scenario.with_({"policy.every": every}) for name, every in CADENCES.items()}
     return om.compare(scenarios, {"": find_policy("lp_rolling")}, replications=seeds, baseline="never",
-                      belief=market.belief, jobs=jobs, processes=jobs > 1)
+                      belief=market.belief, jobs=jobs)
 
 
 def teams(market: Market, *, seeds: int, jobs: int) -> Comparison:
     """lp_rolling, by one team that sees all or by a team for each channel."""
     scenarios = {name: market.scenario.with_({f"policy.{key}": value for key, value in rule.items()})
                  for name, rule in TEAMS.items()}
-    return om.compare(scenarios, {"": find_policy("lp_rolling")}, replications=seeds, belief=market.belief, jobs=jobs,
-                      processes=jobs > 1)
+    return om.compare(scenarios, {"": find_policy("lp_rolling")}, replications=seeds, belief=market.belief, jobs=jobs)
 
 
 def cell(row: pd.Series, level: float, *, best: bool) -> str:

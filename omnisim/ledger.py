@@ -28,14 +28,12 @@ from omnisim.books import (
 from omnisim.compiled import formula, kernel
 from omnisim.errors import Fault, UsageError
 from omnisim.parts import each
-from omnisim.scenario.model import Scenario
+from omnisim.scenario.model import MOST_ALONG, Scenario
 from omnisim.sums import Sums, count, empty_sums, items, with_room
 
 Ints = NDArray[np.int64]
 MOST_LINES = 1_000_000
 """Order lines kept; beyond, half of the consumers are dropped from the sample, by a hash of their number."""
-MOST_LINES_EACH = 4
-"""Lines of an order."""
 MOST_A_DAY = 10**15
 """Cents that a day may bring: more than the world earns, and a sum over all days still fits an integer."""
 SPAN = 1 << 20
@@ -267,7 +265,7 @@ class Ledger:
 
 def line_ids(rows: NDArray[np.void]) -> Ints:
     """A number for each order line, from its order and its place there."""
-    ids: Ints = rows["order_id"] * MOST_LINES_EACH + rows["line"]
+    ids: Ints = rows["order_id"] * (1 + MOST_ALONG) + rows["line"]
     return ids
 
 

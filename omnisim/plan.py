@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from omnisim.errors import Fault, UsageError
 
@@ -180,15 +181,22 @@ class Observation:
         """
         import pandas as pd
 
-        rows, names = self.history, list(self.budgets)
+        columns, values = self.by_day()
+        found = pd.DataFrame(values[:len(values) - before or None][-days:].sum(axis=0), index=list(self.budgets),
+                             columns=columns)
+        return found.assign(roi=found["gmv"] / found["cost"].where(found["cost"] > 0))
+
+    def by_day(self) -> tuple[list[str], NDArray[np.float64]]:
+        """`history` as an array: its columns, and their figures (days, channels, columns), channels as in `budgets`."""
+        rows = self.history
         columns = [name for name in rows.columns if name not in ("date", "channel")]
         shown = list(dict.fromkeys(rows["channel"]))  # a row for each of them on every day
         values = rows[columns].to_numpy(float).reshape(-1, len(shown) or 1, len(columns))
-        sums = values[:len(values) - before or None][-days:].sum(axis=0)
-        known = {name: sums[place] for place, name in enumerate(shown)}
-        nothing = np.zeros(len(columns))
-        found = pd.DataFrame([known.get(name, nothing) for name in names], index=names, columns=columns)
-        return found.assign(roi=found["gmv"] / found["cost"].where(found["cost"] > 0))
+        found = np.zeros((len(values), len(self.budgets), len(columns)))
+        for place, name in enumerate(self.budgets):
+            if name in shown:
+                found[:, place] = values[:, shown.index(name)]
+        return columns, found
 
     def spend(self, budgets: Mapping[str, int]) -> Plan:
         """The plan in force with other budgets from now on.

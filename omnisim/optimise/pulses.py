@@ -10,7 +10,7 @@ from omnisim.response import Floats
 TRIED = 2
 """Shifts of a channel that are worth climbing from."""
 FLAT = 1e-9
-"""Spend above the floor, in units of the budget, that is no pulse."""
+"""Difference between a channel's periods, in units of the budget, that is no pulse."""
 
 
 def shift_pulses(curves: CurveArrays, charge: Floats, spend: Floats, channel: int) -> list[Floats]:
@@ -30,7 +30,7 @@ def shift_pulses(curves: CurveArrays, charge: Floats, spend: Floats, channel: in
     """
     floor, cap = curves.floor[channel], curves.cap[channel]
     above = spend[channel] - floor
-    if above.max() <= FLAT or np.ptp(above) <= FLAT:
+    if np.ptp(above) <= FLAT:
         return []
     one = CurveArrays(curves.form[channel:channel + 1], *(part[channel:channel + 1] for part in curves[1:]))
     rows = [floor + np.roll(above, later) for later in range(1, floor.size)]

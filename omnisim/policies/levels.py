@@ -110,12 +110,11 @@ def stretches(observation: Observation, belief: Scenario, *wanted: tuple[int, in
     """
     from omnisim.season import Season
 
-    rows, names = observation.history, list(observation.budgets)
-    shown = list(dict.fromkeys(rows["channel"]))  # a row for each of them on every day
-    seen = rows[["impressions", "clicks", "cost"]].to_numpy(float).reshape(-1, len(shown), 3)
-    places, season, found = [shown.index(name) for name in names], Season(belief, names), []
+    columns, seen = observation.by_day()
+    seen = seen[:, :, [columns.index(name) for name in Stretch._fields[:3]]]
+    season, found = Season(belief, list(observation.budgets)), []
     for days, after in wanted:
-        sums = seen[:len(seen) - after][-days:, places].sum(axis=0)
+        sums = seen[:max(0, len(seen) - after)][-days:].sum(axis=0)
         last = observation.seen - after
         weights = [season.weight(day) for day in range(last - days, last)]
         found.append(Stretch(sums[:, 0], sums[:, 1], sums[:, 2], np.mean(weights, axis=0)))

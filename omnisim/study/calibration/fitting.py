@@ -136,8 +136,8 @@ class Problem:
     def _unknowns(self, target: Target) -> list[Unknown]:
         channel = self.scenario.channels[target.channel]
         community = self.scenario.community
-        is_group = community is not None and community.channel == target.channel
-        parts = [getattr(channel, name) for name in LEVEL] + ([community.click] if community and is_group else [])
+        opened = [community.click] if community and community.channel == target.channel else []
+        parts = [getattr(channel, name) for name in LEVEL] + opened
         highest = float(np.log(1.0 / max(parts))) if max(parts) > 0 else 0.0
         revisit = float(np.log(max(channel.revisit, 1e-3)))
         found = [Unknown(target.channel, "level", 0.0, 3.0, -9.0, max(0.0, highest), 0.2),

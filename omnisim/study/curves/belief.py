@@ -41,10 +41,9 @@ def believed_curves(belief: Scenario, *, seed: int, threads: int = 1) -> CurveTa
         return declared_curves(belief, days)
     key = belief.model_copy(update={"policy": PolicyChoice()}).hash, seed  # who decides changes no curve
     if key not in _known:
-        found = _measured(belief, days, seed, threads)
-        for old in list(_known)[:max(0, len(_known) + 1 - KEPT)]:
-            del _known[old]
-        _known[key] = found
+        _known[key] = _measured(belief, days, seed, threads)
+        if len(_known) > KEPT:
+            del _known[next(iter(_known))]
     return _known[key]
 
 
