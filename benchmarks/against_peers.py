@@ -51,15 +51,17 @@ class Peer(NamedTuple):
     """Simulated when timed."""
     fewer: int
     """Simulated for each seed when rates are compared."""
-    crn: bool = True
+    switches: tuple[tuple[str, bool], ...] = ()
+    """Parameters of its script beside the funnel's."""
 
 
 PEERS = (
     Peer("NumPy, plain", "numpy_plain", "numpy", 100_000, 20_000),
     Peer("NumPy, tuned", "numpy_tuned", "numpy", 100_000, 20_000),
     Peer("Starsim, plain", "starsim_plain", "starsim", 100_000, 20_000),
+    Peer("Starsim, plain, needs as chances", "starsim_plain", "starsim", 100_000, 20_000, (("poisson", False),)),
     Peer("Starsim, tuned", "starsim_tuned", "starsim", 100_000, 20_000),
-    Peer("Starsim, tuned, no shared luck", "starsim_tuned", "starsim", 100_000, 20_000, crn=False),
+    Peer("Starsim, tuned, no shared luck", "starsim_tuned", "starsim", 100_000, 20_000, (("crn", False),)),
     Peer("Mesa, plain", "mesa_plain", "mesa", 5_000, 2_000),
     Peer("Mesa, tuned", "mesa_tuned", "mesa", 10_000, 5_000),
 )
@@ -70,7 +72,7 @@ MOST = 4.0
 
 def run_peer(peer: Peer, consumers: int, days: int, seeds: list[int]) -> list[Found]:
     """A peer's runs in one process."""
-    numbers = parameters(resize(om.load(FUNNEL), consumers, {"horizon.days": days}), seeds) | {"crn": peer.crn}
+    numbers = parameters(resize(om.load(FUNNEL), consumers, {"horizon.days": days}), seeds) | dict(peer.switches)
     return run_python([HERE / "peers" / f"{peer.script}.py"], json.dumps(numbers), **ONE_THREAD)
 
 

@@ -3,7 +3,9 @@ function, asked of all agents, and states changed by boolean arrays.
 
     python benchmarks/peers/starsim_plain.py < parameters.json
 
-starsim_tuned.py says the same with more care.
+starsim_tuned.py says the same with more care. With `poisson` false in the parameters, needs are drawn as chances and
+their number beside Starsim, as there: Starsim's Poisson numbers keep its promise of common random numbers by inversion,
+which takes long.
 """
 
 from __future__ import annotations
@@ -30,8 +32,13 @@ def chance_of_order(c: int) -> Callable[..., np.ndarray]:
     return chance
 
 
+def rate_of_need(module: Funnel, uids: ss.uids) -> np.ndarray:
+    """Needs of each agent a day, in the mean."""
+    return np.asarray(module.rate[uids], float)
+
+
 def chance_of_need(module: Funnel, uids: ss.uids) -> np.ndarray:
-    """Chance of each agent to need something today; Starsim's Poisson numbers take ten times as long."""
+    """Chance of each agent to need something today."""
     return -np.expm1(-module.rate[uids])
 
 
@@ -51,7 +58,8 @@ class Funnel(ss.Module):
                         for c in self.channels]
         self.clicks = [ss.bernoulli(p=p["click_share"][c], name=f"clicks_{c}") for c in self.channels]
         self.buys = [ss.bernoulli(p=chance_of_order(c), name=f"buys_{c}") for c in self.channels]
-        self.needs = ss.bernoulli(p=chance_of_need, name="needs")
+        self.needs = (ss.poisson(lam=rate_of_need, name="needs") if p.get("poisson", True)
+                      else ss.bernoulli(p=chance_of_need, name="needs"))
         self.lapses = ss.random(name="lapses")
         self.lapses_again = ss.random(name="lapses_again")
         self.counts = np.zeros((3, len(self.channels)), np.int64)
@@ -93,8 +101,13 @@ class Funnel(ss.Module):
 
     def _repeat(self, orders: np.ndarray) -> None:
         """Live customers reorder where they last did, and may lapse."""
-        needy = self.needs.filter(self.live)
-        count = draw_needs(self.rng, np.asarray(self.rate[needy], float))
+        if isinstance(self.needs, ss.poisson):
+            customers = self.live.uids
+            count = self.needs.rvs(customers)
+            needy, count = customers[count > 0], count[count > 0]
+        else:
+            needy = self.needs.filter(self.live)
+            count = draw_needs(self.rng, np.asarray(self.rate[needy], float))
         for c in self.channels:
             here = self.home[needy] == c
             orders[c] += int(count[here].sum())

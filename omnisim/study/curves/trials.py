@@ -70,7 +70,7 @@ class Trials:
     days, fade : int [day]  planned days; days after them, spent as today, in which effects still arrive
     seed : int
     replications : tuple of int
-    threads : int  how many replications run side by side; changes no result
+    threads : int  how many runs go side by side; changes no result
     """
 
     scenario: Scenario
@@ -95,19 +95,19 @@ class Trials:
         if new:
             told = threading.Lock()
 
-            def replicate(replication: int) -> list[Outcome]:
-                world = warm_up(self.scenario, self.seed, replication, threads=1, orders="none")
-                found = []
-                for plan in new:
-                    one = world.clone()
-                    found.append(self._observe(one, finish(one, plan, threads=1)))
-                    if advance:
-                        with told:
-                            advance()
+            def live(job: tuple[World, Plan]) -> Outcome:
+                one = job[0].clone()
+                found = self._observe(one, finish(one, job[1], threads=1))
+                if advance:
+                    with told:
+                        advance()
                 return found
 
             with ThreadPoolExecutor(self.threads) as pool:
-                rows = list(pool.map(replicate, self.replications))
+                worlds = list(pool.map(lambda k: warm_up(self.scenario, self.seed, k, threads=1, orders="none"),
+                                       self.replications))
+                runs = list(pool.map(live, [(world, plan) for world in worlds for plan in new]))
+            rows = [runs[n:n + len(new)] for n in range(0, len(runs), len(new))]
             for plan, parts in zip(new, zip(*rows, strict=True), strict=True):
                 self.kept[_key(plan)] = Outcome(*(np.stack(part) for part in zip(*parts, strict=True)))
         return [self.kept[_key(plan)] for plan in plans]
