@@ -31,9 +31,13 @@ from omnisim.optimise.sigmoids import CLOSED, EITHER, OPEN, ROUNDED
 from omnisim.response import Floats, carry, respond
 
 POINTS = (256, 1024)
-"""Fewest and most points of a channel's grid in a period; the bound's own error falls with their square."""
+"""Fewest and most points of a channel's grid in a period, unless a wide gap asks for fewer."""
+FEWEST = 32
+"""Points of the coarsest grid."""
 WORK = 1_200_000
 """Points of all grids together, where that leaves each its fewest and its most."""
+ENOUGH = 0.52
+"""Points that a gap asks for at most, times the gap: the bound is off by about 0.1 over their number."""
 RATIO = 1.002
 """Neighbouring prices; between them the bound is off by the square of their distance."""
 FREE = -20_000
@@ -323,6 +327,8 @@ class Search:
         """
         n, periods = self.curves.floor.shape
         points = min(max(WORK // (n * periods), POINTS[0]), POINTS[1])
+        if gap > 0.0:
+            points = min(points, max(math.ceil(ENOUGH / gap), FEWEST))
         state = EITHER if self.may_close else OPEN
         root = bound_plans(tuple(Channel(
             self.curves, self.charge, c, np.zeros(periods), np.full(periods, np.inf), points, float(self.fee[c]), state)
