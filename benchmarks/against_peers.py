@@ -58,7 +58,7 @@ class Peer(NamedTuple):
 PEERS = (
     Peer("NumPy, plain", "numpy_plain", "numpy", 100_000, 20_000),
     Peer("NumPy, tuned", "numpy_tuned", "numpy", 100_000, 20_000),
-    Peer("Starsim, plain", "starsim_plain", "starsim", 100_000, 20_000),
+    Peer("Starsim, plain", "starsim_plain", "starsim", 20_000, 5_000),
     Peer("Starsim, plain, needs as chances", "starsim_plain", "starsim", 100_000, 20_000, (("poisson", False),)),
     Peer("Starsim, tuned", "starsim_tuned", "starsim", 100_000, 20_000),
     Peer("Starsim, tuned, no shared luck", "starsim_tuned", "starsim", 100_000, 20_000, (("crn", False),)),
