@@ -25,12 +25,12 @@ from omnisim.books import MEASURE
 from omnisim.compiled import njit
 from omnisim.market.consumers import PERSON
 from omnisim.simulation import finish, warm_up
-from omnisim.streams import CHUNK, SMALL_DRAW, fill, key
+from omnisim.streams import CHUNK, DRAW, fill, key
 
-STEPS = ("nobody can be reached", "looked for on six channels, nobody reached", "reached", "visiting",
+STEPS = ("nobody can be reached", "media on six channels, nobody reached", "reached", "visiting",
          "customers looked at, nobody buys", "buying")
 EVENTS = ("impressions", "visits", "orders")
-SCANNED = {"affinity", "users", "need", "due"}
+SCANNED = {"lots", "users", "need", "due"}
 """Arrays that the funnel's scans read whole every day."""
 SIZE = 100 * CHUNK
 LINE = 64
@@ -89,12 +89,12 @@ def bandwidth() -> float:
 @njit(cache=False)
 def _fill_many(out, chunks, k):
     for chunk in range(chunks):
-        fill(out, chunk, 1, k, SMALL_DRAW)
+        fill(out, chunk, 1, k)
 
 
 def draw_cost() -> float:
-    """Nanoseconds of one eight-bit keyed draw, made thousands at a time."""
-    out, chunks, k = np.empty(CHUNK * SMALL_DRAW // 64, np.uint64), 2_000, key(1, 0, "speed")
+    """Nanoseconds of one sixteen-bit keyed draw, made thousands at a time."""
+    out, chunks, k = np.empty(CHUNK * DRAW // 64, np.uint64), 2_000, key(1, 0, "speed")
     _fill_many(out, 1, k)
     return 1e9 * best(lambda: _fill_many(out, chunks, k)) / (chunks * CHUNK)
 
@@ -114,7 +114,7 @@ def describe(cost: np.ndarray, events: np.ndarray) -> str:
     # buying adds orders, and visits by need that cost what visits cost
     order = (cost[5] - cost[4] - (events[5, 1] - events[4, 1]) * visit) / orders
     scans = cost[0] + (cost[1] - cost[0]) + (cost[4] - cost[3])
-    parts = [("a consumer to whom nothing happens: looked at once a channel and once for needs", 1.0, scans),
+    parts = [("a consumer to whom nothing happens: looked at for needs and the end of a stage", 1.0, scans),
              ("an exposure: interest, stage, journey", reached, exposure),
              ("a visit: registration, interest, decision", visits, visit),
              ("an order: basket, stock, books, delivery, status", orders, order)]
@@ -128,20 +128,21 @@ def describe(cost: np.ndarray, events: np.ndarray) -> str:
     return table(["what", "a consumer-day", "each", "a consumer-day", "share"], rows)
 
 
-def compare(cost: np.ndarray, events: np.ndarray, channels: int) -> str:
+def compare(cost: np.ndarray, events: np.ndarray) -> str:
     """The measured cost beside what memory and random numbers alone would take."""
     speed, draw = bandwidth(), draw_cost()
     consumers = warm_up(resize(om.load(FUNNEL), SIZE)).market.consumers
     scanned = sum(array.nbytes for name, array in consumers._asdict().items() if name in SCANNED) / SIZE
     # a record and the last visits are read and written back for each event
     moved = scanned + float(events[-1].sum()) * 2 * (PERSON.itemsize + LINE)
+    draws = 1.0 + 2.0 * float(events[-1][0])
     rows = [
         ["memory copies (read and written)", f"{speed:.1f} GB/s"],
-        ["an eight-bit keyed draw, many at a time", f"{draw:.2f} ns"],
+        ["a sixteen-bit keyed draw, many at a time", f"{draw:.2f} ns"],
         [f"memory: {moved:.0f} bytes a consumer-day, {scanned:.0f} of them scanned, at that speed",
          f"{moved / speed:.2f} ns, {moved / speed / cost[-1]:.0%} of what is measured"],
-        [f"draws: {channels + 1} a consumer-day", f"{(channels + 1) * draw:.2f} ns, "
-         f"{(channels + 1) * draw / cost[-1]:.0%} of what is measured"],
+        [f"draws: {draws:.1f} of sixteen bits a consumer-day, one for needs and two an impression",
+         f"{draws * draw:.2f} ns, {draws * draw / cost[-1]:.0%} of what is measured"],
     ]
     return table(["limit", "measured"], rows)
 
@@ -155,7 +156,7 @@ def main() -> None:
     cost, events = measure(options.size, options.days, options.rounds)
     built = [[name, f"{each:.2f}"] for name, each in zip(STEPS, cost, strict=True)]
     build = table(["step", "ns a consumer-day"], built)
-    text = (f"{describe(cost, events)}\n\n{build}\n\n{compare(cost, events, len(om.load(FUNNEL).channels))}\n\n"
+    text = (f"{describe(cost, events)}\n\n{build}\n\n{compare(cost, events)}\n\n"
             f"Reference funnel, {options.size:,} consumers, {options.days} days, one thread, processor time; median of "
             f"{options.rounds} rounds; {machine()}.")
     write_section("limits", text)

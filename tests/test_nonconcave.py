@@ -214,6 +214,17 @@ def test_several_periods_keep_limits_and_bounds(seed: int, n: int, periods: int,
     assert more.bound >= less.objective
 
 
+@pytest.mark.parametrize("gap", [3e-3, 1e-2, 5e-2])
+@pytest.mark.parametrize("seed", range(6))
+def test_a_wide_gap_is_kept_and_its_bound_holds(seed: int, gap: float) -> None:
+    curves = curves_of(seed, 3, 12)
+    rough, close = solve_nonconcave(curves, 1.0, gap=gap), solve_nonconcave(curves, 1.0, gap=1e-4)
+    holds(curves, 1.0, rough)
+    assert rough.gap <= gap
+    assert rough.bound >= close.objective * (1.0 - 1e-12)
+    assert rough.objective >= (1.0 - gap) * close.objective
+
+
 @pytest.mark.parametrize("periods", [1, 4])
 @pytest.mark.parametrize(("money", "reply"), [(1e-6, 1.0), (1e9, 1.0), (1.0, 1e-9), (1.0, 1e9), (1e9, 1e-9)])
 def test_other_units_give_the_same_plan(money: float, reply: float, periods: int) -> None:
