@@ -34,6 +34,8 @@ POINTS = (256, 1024)
 """Fewest and most points of a channel's grid in a period, unless a wide gap asks for fewer."""
 FEWEST = 32
 """Points of the coarsest grid."""
+A_FEW = 16
+"""Parts of all plans that are tried on a coarse grid."""
 WORK = 1_200_000
 """Points of all grids together, where that leaves each its fewest and its most."""
 ENOUGH = 0.52
@@ -318,6 +320,8 @@ class Search:
     def run(self, starts: Sequence[Floats], gap: float, nodes: int, until: float) -> None:
         """Bound all plans, then cut the part with the highest bound until the gap is closed.
 
+        A wide gap is tried on a coarse grid first, which mostly closes it in a fraction of the time.
+
         Parameters
         ----------
         starts : sequence of (n, periods) float [currency]  further plans to climb from
@@ -327,8 +331,19 @@ class Search:
         """
         n, periods = self.curves.floor.shape
         points = min(max(WORK // (n * periods), POINTS[0]), POINTS[1])
-        if gap > 0.0:
-            points = min(points, max(math.ceil(ENOUGH / gap), FEWEST))
+        enough = max(math.ceil(ENOUGH / gap), FEWEST) if gap > 0.0 else points
+        if enough >= points or not self._branch(enough, starts, gap, min(nodes, A_FEW), until):
+            self._branch(points, starts, gap, nodes, until)
+        for c in range(n):
+            for plan in shift_pulses(self.curves, self.charge, self.spend, c):
+                if time.monotonic() < until:
+                    self.improve(plan, self.is_open, 60, 1e-9)
+        self.improve(self.spend, self.is_open, 300, 1e-13)
+        self.bound = max(self.objective, self.bound)
+
+    def _branch(self, points: int, starts: Sequence[Floats], gap: float, nodes: int, until: float) -> bool:
+        """Bound and cut on grids of so many points; returns whether the gap is closed."""
+        n, periods = self.curves.floor.shape
         state = EITHER if self.may_close else OPEN
         root = bound_plans(tuple(Channel(
             self.curves, self.charge, c, np.zeros(periods), np.full(periods, np.inf), points, float(self.fee[c]), state)
@@ -356,12 +371,9 @@ class Search:
                 if child is not None and child.bound > self.objective:
                     self.improve(child.spend, child.is_open, 30, 1e-7)
                     pending.append(child._replace(bound=min(child.bound, node.bound)))
-        for c in range(n):
-            for plan in shift_pulses(self.curves, self.charge, self.spend, c):
-                if time.monotonic() < until:
-                    self.improve(plan, self.is_open, 60, 1e-9)
-        self.improve(self.spend, self.is_open, 300, 1e-13)
-        self.bound = max(self.objective, closed, max((node.bound for node in pending), default=-math.inf))
+        bound = max(self.objective, closed, max((node.bound for node in pending), default=-math.inf))
+        self.bound = min(self.bound, bound)
+        return bound <= self.objective + gap * abs(bound)
 
 
 def halves(channel: Channel, cut: tuple[int, int, float]) -> Iterator[Channel]:
