@@ -103,11 +103,14 @@ def log_gamma(a):
 
 
 @formula
-def gamma_tails(a: float, x: float) -> tuple[float, float]:
-    """P(X ≤ x) and P(X > x) of a Gamma variable with shape a and scale 1 (series; continued fraction beyond a + 1)."""
+def gamma_tails(a: float, x: float, log_norm: float) -> tuple[float, float, float]:
+    """P(X ≤ x), P(X > x) and x times the density of a Gamma variable with shape a and scale 1.
+
+    By the series; by the continued fraction beyond a + 1. `log_norm` is log Γ(a), which many points share.
+    """
     if x <= 0.0:
-        return 0.0, 1.0
-    front = exp(a * log(x) - x - log_gamma(a))
+        return 0.0, 1.0, 0.0
+    front = exp(a * log(x) - x - log_norm)
     if x < a + 1.0:
         term = 1.0 / a
         total = term
@@ -116,7 +119,7 @@ def gamma_tails(a: float, x: float) -> tuple[float, float]:
             n += 1.0
             term *= x / n
             total += term
-        return total * front, 1.0 - total * front
+        return total * front, 1.0 - total * front, front
     # modified Lentz
     b = x + 1.0 - a
     c = 1e300
@@ -130,7 +133,7 @@ def gamma_tails(a: float, x: float) -> tuple[float, float]:
         h *= d * c
         if abs(d * c - 1.0) < 1e-16:
             break
-    return 1.0 - front * h, front * h
+    return 1.0 - front * h, front * h, front
 
 
 @formula
@@ -153,38 +156,67 @@ def _beta_fraction(a: float, b: float, x: float) -> float:
 
 
 @formula
-def beta_tails(a: float, b: float, x: float) -> tuple[float, float]:
-    """P(X ≤ x) and P(X > x) of a Beta(a, b) variable (continued fraction on the side where it converges)."""
+def beta_tails(a: float, b: float, x: float, log_norm: float) -> tuple[float, float, float]:
+    """P(X ≤ x), P(X > x) and x times the density of a Beta(a, b) variable; `log_norm` is log B(a, b).
+
+    By the continued fraction on the side where it converges.
+    """
     if x <= 0.0:
-        return 0.0, 1.0
+        return 0.0, 1.0, 0.0
     if x >= 1.0:
-        return 1.0, 0.0
-    front = exp(log_gamma(a + b) - log_gamma(a) - log_gamma(b) + a * log(x) + b * log(1.0 - x))
+        return 1.0, 0.0, 0.0
+    front = exp(a * log(x) + b * log(1.0 - x) - log_norm)
     if x < (a + 1.0) / (a + b + 2.0):
         low = front * _beta_fraction(a, b, x) / a
-        return low, 1.0 - low
+        return low, 1.0 - low, front / (1.0 - x)
     high = front * _beta_fraction(b, a, 1.0 - x) / b
-    return 1.0 - high, high
+    return 1.0 - high, high, front / (1.0 - x)
 
 
 @formula
-def _invert(a: float, b: float, upper: bool, tail: float) -> float:
-    """Point whose lower (or upper) tail is given, by bisection in x; b = 0 means Gamma(a), else Beta(a, b)."""
+def _tails(a: float, b: float, x: float, log_norm: float) -> tuple[float, float, float]:
+    """Tails and x times the density of Gamma(a) (b = 0) or Beta(a, b)."""
+    return gamma_tails(a, x, log_norm) if b == 0.0 else beta_tails(a, b, x, log_norm)
+
+
+@formula
+def _median(a: float, b: float, log_norm: float) -> float:
+    """By bisection: first of the exponent, which keeps relative precision, then of the number."""
     low, high = 0.0, 1.0
     if b == 0.0:
-        while gamma_tails(a, high)[1] > (tail if upper else 1.0 - tail):
+        while gamma_tails(a, high, log_norm)[0] < 0.5:
             high *= 2.0
-    # below 2^-200 a quantile is nothing for our purposes; halving the exponent first keeps relative precision
-    for _ in range(200):
-        if high - low <= 1e-13 * high:
-            break
+    while high - low > 1e-3 * high:
         middle = 0.5 * (low + high) if low > 0.0 or high < 1e-300 else high / 16.0
-        below, above = gamma_tails(a, middle) if b == 0.0 else beta_tails(a, b, middle)
-        if (above > tail) if upper else (below < tail):
+        if _tails(a, b, middle, log_norm)[0] < 0.5:
             low = middle
         else:
             high = middle
     return 0.5 * (low + high)
+
+
+@formula
+def _write_quantiles(a: float, b: float, upper: bool, x: float, log_norm: float, row: NDArray[np.float64]) -> None:
+    """Quantiles by lower (or upper) tail from 1/2 down, from a point x ≤ 1/2 near the first on.
+
+    Each by Newton's method from the one before, in log x and log tail, between which the law is nearly a straight line.
+    A quantile below e^-700 is nothing.
+    """
+    y, mirrored = log(x), False
+    for n in range(row.size):
+        octave, step = n // STEPS, n % STEPS
+        log_tail = log(1.0 - 0.5 * step / STEPS) - (octave + 1) * (LN2_HIGH + LN2_LOW)
+        for _ in range(50):
+            below, above, slope = _tails(a, b, exp(y), log_norm)
+            tail = above if upper else below
+            change = (log_tail - log(tail)) * tail / slope if slope > 0.0 else 0.0
+            y += -change if upper else change
+            if abs(change) < 1e-7:  # its square is what is left of the error
+                break
+        x = exp(y)
+        row[n] = 1.0 - x if mirrored else x
+        if b > 0.0 and upper and x > 0.5:  # precise near 1 as near 0: 1 - X is Beta(b, a)
+            a, b, upper, mirrored, y = b, a, False, True, log(1.0 - x)
 
 
 @kernel
@@ -197,11 +229,17 @@ def quantile_table(a: float, b: float) -> NDArray[np.float64]:
         at tail 2^-(e + 1) * (1 - s / (2 STEPS)), so tails from 1/2 down to 2^-41
     """
     table = np.empty((2, OCTAVES * STEPS + 1))
+    log_norm = log_gamma(a) + (log_gamma(b) - log_gamma(a + b) if b > 0.0 else 0.0)
+    mirrored = b > 0.0 and beta_tails(a, b, 0.5, log_norm)[0] < 0.5
+    if mirrored:  # so that the median lies in the lower half
+        a, b = b, a
+    median = _median(a, b, log_norm)
     for side in range(2):
-        for n in range(OCTAVES * STEPS + 1):
-            octave, step = n // STEPS, n % STEPS
-            tail = math.ldexp(1.0 - 0.5 * step / STEPS, -(octave + 1))
-            table[side, n] = _invert(a, b, side == 1, tail)
+        _write_quantiles(a, b, side == 1, median, log_norm, table[1 - side if mirrored else side])
+    if mirrored:
+        for side in range(2):
+            for n in range(OCTAVES * STEPS + 1):
+                table[side, n] = 1.0 - table[side, n]
     return table
 
 
