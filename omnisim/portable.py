@@ -176,7 +176,8 @@ def beta_tails(a: float, b: float, x: float, log_norm: float) -> tuple[float, fl
 @formula
 def _tails(a: float, b: float, x: float, log_norm: float) -> tuple[float, float, float]:
     """Tails and x times the density of Gamma(a) (b = 0) or Beta(a, b)."""
-    return gamma_tails(a, x, log_norm) if b == 0.0 else beta_tails(a, b, x, log_norm)
+    tails: tuple[float, float, float] = gamma_tails(a, x, log_norm) if b == 0.0 else beta_tails(a, b, x, log_norm)
+    return tails
 
 
 @formula
