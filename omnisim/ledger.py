@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import datetime
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -27,7 +26,7 @@ from omnisim.books import (
 )
 from omnisim.compiled import formula, kernel
 from omnisim.errors import Fault, UsageError
-from omnisim.parts import each
+from omnisim.parts import ALONE, Crew
 from omnisim.scenario.model import MOST_ALONG, Scenario
 from omnisim.sums import Sums, count, empty_sums, items, with_room
 
@@ -97,8 +96,8 @@ class Ledger:
         horizon, n = self.scenario.horizon, len(self.names)
         days = horizon.warm_up + horizon.days
         self.daily = np.zeros((days, n, len(MEASURES)), np.int64)
-        self.groups = np.zeros((GROUPS, n, len(MEASURES)), np.int64)
-        self.group_unique = np.zeros((GROUPS, n), np.int64)
+        self.groups = np.zeros((n, GROUPS, len(MEASURES)), np.int64)
+        self.group_unique = np.zeros((n, GROUPS), np.int64)
         self.stages = np.zeros((days, 16), np.int64)
         self.transitions = np.zeros((days, 39), np.int64)
         self.flows = np.zeros((n, n, 2), np.int64)
@@ -135,7 +134,7 @@ class Ledger:
             raise UsageError(Fault("run", "sales of a day", f"on day {day}", "must stay below "
                                    f"{MOST_A_DAY // 100:,} {self.scenario.currency}, so that sums stay exact",
                                    "Lower population.scale, prices or purchase rates."))
-        self.daily[row] += tally.sum(axis=0)
+        self.daily[row] += tally.sum(axis=1)
         self.transitions[row] = moves
         self.stages[row] = stages
         if self.reported(day):
@@ -214,7 +213,7 @@ class Ledger:
         if back.size:
             self.returned.append((day, line_ids(back)))
 
-    def close(self, pool: ThreadPoolExecutor | None = None) -> Books:
+    def close(self, crew: Crew = ALONE) -> Books:
         """The finished books, channels in the order of the scenario file."""
         names = list(self.scenario.channels)
         place = np.array([names.index(name) for name in self.names])
@@ -230,8 +229,9 @@ class Ledger:
         start = self.scenario.horizon.start + datetime.timedelta(days=self.first_day)
         return Books(
             warm_up=self.scenario.horizon.warm_up, days=self.scenario.horizon.days,
-            daily=_widen(self.daily, place, len(names), 1), groups=_widen(self.groups, place, len(names), 1),
-            group_unique=_widen(self.group_unique, place, len(names), 1), stages=self.stages,
+            daily=_widen(self.daily, place, len(names), 1),
+            groups=_widen(self.groups.swapaxes(0, 1), place, len(names), 1),
+            group_unique=_widen(self.group_unique.T, place, len(names), 1), stages=self.stages,
             transitions=self.transitions,
             flows=_widen(_widen(self.flows, place, len(names), 0), place, len(names), 1),
             paths=_rename_touches(paths.astype(np.uint32), place), path_counts=counts * scale,
@@ -239,19 +239,19 @@ class Ledger:
             buyers=sum((page.buyers for page in self.pages), np.zeros_like(self.pages[0].buyers)),
             cohorts=sum((page.cohorts for page in self.pages), np.zeros_like(self.pages[0].cohorts)),
             second=second, stock=self.stock, segments=self.segments,
-            orders=self._close_orders(place, pool), decisions=self.decisions, moves=self.moves,
+            orders=self._close_orders(place, crew), decisions=self.decisions, moves=self.moves,
             live_days=np.array([day for day, _ in self.hours], np.int64),
             hours=_widen(np.stack([np.zeros((len(self.names), 24, len(HOUR)), np.int64),
                                    *(hours for _, hours in self.hours)]), place, len(names), 1)[1:])
 
-    def _close_orders(self, place: Ints, pool: ThreadPoolExecutor | None) -> NDArray[np.void]:
+    def _close_orders(self, place: Ints, crew: Crew) -> NDArray[np.void]:
         written = [lines[:used] for lines, used in zip(self.lines, self.n_lines, strict=True)]
         days = self.scenario.horizon.days
         each_day = np.array([np.diff(np.searchsorted(lines["day"], np.arange(days + 1))) for lines in written])
         starts = (np.cumsum(each_day.T) - each_day.T.ravel()).reshape(days, -1)  # day after day, part after part
         orders = np.empty(sum(self.n_lines), ORDER_DTYPE)
         weight = self.scenario.population.scale << self.halvings
-        each(pool, lambda p: lay_out(written[p], starts[:, p].copy(), days, weight, place, orders), len(written))
+        crew.each(lambda p: lay_out(written[p], starts[:, p].copy(), days, weight, place, orders), len(written))
         if self.returned and orders.size:
             back = np.concatenate([ids for _, ids in self.returned])
             when = np.concatenate([np.full(ids.size, day) for day, ids in self.returned])

@@ -21,7 +21,6 @@ from __future__ import annotations
 import copy
 import datetime
 from collections.abc import Callable, Generator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,7 +35,7 @@ from omnisim.market.day import TODAY, Today
 from omnisim.market.market import Market, grant, open_market
 from omnisim.market.reach import Bought, buy
 from omnisim.market.rules import active_channels
-from omnisim.parts import each, split_population
+from omnisim.parts import ALONE, Crew, split_population
 from omnisim.plan import Plan, Policy, to_cents
 from omnisim.review import Desk, Reader
 from omnisim.scenario.model import Scenario
@@ -72,7 +71,7 @@ class World:
 
 def open_world(scenario: Scenario, seed: int, replication: int = 0, *, parts: int = 1,
                orders: Literal["auto", "none"] = "auto", looseness: float = 1.0,
-               pool: ThreadPoolExecutor | None = None) -> World:
+               crew: Crew = ALONE) -> World:
     """The world on the morning of the first day of the warm-up.
 
     Parameters
@@ -82,11 +81,11 @@ def open_world(scenario: Scenario, seed: int, replication: int = 0, *, parts: in
     looseness : float ≥ 1  loosens the bounds of the scan; changes no result
     """
     split = split_population(scenario.population.size, parts)
-    market = open_market(scenario, seed, replication, split, looseness=looseness, pool=pool)
+    market = open_market(scenario, seed, replication, split, looseness=looseness, crew=crew)
     names = active_channels(scenario)
     ledger = Ledger(scenario, names, orders == "auto", len(split))
     page = ledger.pages[0]
-    ledger.segments[:, 0], born = market.take_census(ledger.first_day, page.months.size, pool)
+    ledger.segments[:, 0], born = market.take_census(ledger.first_day, page.months.size, crew)
     np.add.at(page.buyers, page.months, born)
     backend = Backend(lay_out(scenario, names, seed, replication))
     return World(scenario, market, backend, Fulfilment([{} for _ in split]), ledger, -scenario.horizon.warm_up,
@@ -97,9 +96,9 @@ class Run:
     """The processes of one world under one plan and policy."""
 
     def __init__(self, world: World, plan: Plan, policy: Policy | None, read: Reader | None,
-                 pool: ThreadPoolExecutor | None) -> None:
+                 crew: Crew = ALONE) -> None:
         self.world, self.scenario = world, world.scenario
-        self.plan, self.pool = plan, pool
+        self.plan, self.crew = plan, crew
         self.desk = None if policy is None else Desk(self.scenario, policy, read, world.luck)
         self.names = world.ledger.names
         self.channels = [self.scenario.channels[name] for name in self.names]
@@ -114,7 +113,7 @@ class Run:
         # of each part, today: what it wants to buy, what was decided about it, what arrived, what can be sold again
         self.wanted = [world.market.wanted(p) for p in range(len(world.market.parts))]
         self.verdicts = [grant(wanted) for wanted in self.wanted]
-        self.arrived: list[list[NDArray[np.void]]] = [[] for _ in self.wanted]
+        self.arrived: list[tuple[NDArray[np.void], ...]] = [() for _ in self.wanted]
         self.restocked = [world.market.no_units() for _ in self.wanted]
 
     def advance(self, until: int, progress: Progress | None = None, done: int = 0, total: int = 0) -> None:
@@ -159,13 +158,13 @@ class Run:
         self.bought = buy(market.media, media, market.searches)
         market.begin(self._today(day))
         if self.world.backend.is_endless:
-            self._by_part(self._live, self._settle, self._deliver)
+            self._by_part(self._live, self._settle)
         else:
             self._by_part(self._live)
 
     def _by_part(self, *steps: Callable[[int], None], few: bool = False) -> None:
         """Take steps with each part of the population: parts side by side, unless there is too little to do."""
-        each(None if few else self.pool, lambda p: [step(p) for step in steps], len(self.world.market.parts))
+        (ALONE if few else self.crew).each(lambda p: [step(p) for step in steps], len(self.world.market.parts))
 
     def _live(self, p: int) -> None:
         self.world.market.live(p, self.world.ledger)
@@ -175,12 +174,11 @@ class Run:
         if world.backend.is_endless:
             self.wanted[p] = market.wanted(p)
             self.verdicts[p] = grant(self.wanted[p])
-        parcels, starts = market.settle(p, self.wanted[p], self.verdicts[p], world.ledger)
-        world.fulfilment.ship(p, parcels, starts, market.today["day"][0])
-
-    def _deliver(self, p: int) -> None:
-        self.arrived[p] = self.world.fulfilment.arrive(p, self.world.market.today["day"][0])
-        self.restocked[p] = self.world.market.deliver(p, self.arrived[p])
+        day = int(market.today["day"][0])
+        due = world.fulfilment.arrive(p, day)
+        parcels, starts, self.restocked[p] = market.settle(p, self.wanted[p], self.verdicts[p], due, world.ledger)
+        world.fulfilment.ship(p, parcels, starts, day)
+        self.arrived[p] = due, parcels[:starts[1]]
 
     def _today(self, day: int) -> Today:
         service, market = self.scenario.service, self.world.market
@@ -217,7 +215,7 @@ class Run:
             demand, self.verdicts = give_out(demand, world.market, world.backend, day)
             self.wanted = demand.parts
         if not world.backend.is_endless:
-            self._by_part(self._settle, few=sum(part.size for part in self.wanted) < FEW)
+            self._by_part(self._settle, few=sum(part.size for part in self.wanted) + world.fulfilment.due(day) < FEW)
         world.ledger.number_orders(waits=not world.backend.is_endless)
         if world.market.has_baskets and world.backend.backlog.size:
             for _, _, parcels in world.ledger.fresh:
@@ -228,8 +226,6 @@ class Run:
     def after_sales(self, day: int) -> None:
         """Step 5."""
         world, market = self.world, self.world.market
-        if not world.backend.is_endless:
-            self._by_part(self._deliver, few=world.fulfilment.due(day) < FEW)
         if market.rules["return_rate"].any():
             for batch in (batch for part in self.arrived for batch in part):
                 world.ledger.add_deliveries(batch, day)
@@ -247,7 +243,7 @@ class Run:
         counts = market.close()
         row = day + self.scenario.horizon.warm_up
         n = len(self.names)
-        ledger.add_day(day, counts["tally"][0, :, :n], counts["moves"][0], market.stages, counts["flows"][0, :n, :n],
+        ledger.add_day(day, counts["tally"][0, :n], counts["moves"][0], market.stages, counts["flows"][0, :n, :n],
                        counts["segments"][0, :len(self.scenario.population.segments)])
         today = ledger.daily[row]
         today[:, MEASURE["budget"]] += self.budget
@@ -258,12 +254,12 @@ class Run:
         ledger.stock[row], ledger.moves[row], costs = self.world.backend.close()
         for line, cents in (("logistics", costs.logistics), ("cost_of_goods", costs.goods)):
             if cents:
-                today[:, MEASURE[line]] -= self._spread(cents, counts["tally"][0, :, :len(self.names)])
+                today[:, MEASURE[line]] -= self._spread(cents, counts["tally"][0, :len(self.names)])
         self.world.day = day + 1
 
     def _spread(self, cents: int, tally: NDArray[np.int64]) -> NDArray[np.int64]:
         """A cost of the whole back end by channel: by units sold today, or evenly over channels that sell."""
-        units = tally[:, :, MEASURE["units"]].sum(axis=0)
+        units = tally[:, :, MEASURE["units"]].sum(axis=1)
         return share_out(cents, units if units.any() else np.array([c.checkout for c in self.channels], np.int64))
 
 
@@ -280,11 +276,10 @@ def warm_up(scenario: Scenario, seed: int = 1, replication: int = 0, *, threads:
             progress: Progress | None = None) -> World:
     """The world on the first reported morning: one snapshot for every plan that is compared on it."""
     horizon = scenario.horizon
-    with ThreadPoolExecutor(threads) as pool:
-        used = pool if threads > 1 else None
+    with Crew(threads) as crew:
         world = open_world(scenario, seed, replication, parts=parts or threads, orders=orders, looseness=looseness,
-                           pool=used)
-        Run(world, Plan(), None, None, used).advance(0, progress, 0, horizon.warm_up + horizon.days)
+                           crew=crew)
+        Run(world, Plan(), None, None, crew).advance(0, progress, 0, horizon.warm_up + horizon.days)
     return world
 
 
@@ -292,10 +287,10 @@ def finish(world: World, plan: Plan | None = None, policy: Policy | None = None,
            read: Reader | None = None, progress: Progress | None = None) -> Books:
     """Run the reported days of a warmed-up world (which is used up) under a plan and a policy."""
     horizon = world.scenario.horizon
-    with ThreadPoolExecutor(threads) as pool:
-        run = Run(world, plan or Plan(), policy, read, pool if threads > 1 else None)
+    with Crew(threads) as crew:
+        run = Run(world, plan or Plan(), policy, read, crew)
         run.advance(horizon.days, progress, horizon.warm_up, horizon.warm_up + horizon.days)
-        return world.ledger.close(run.pool)
+        return world.ledger.close(crew)
 
 
 def simulate(scenario: Scenario, *, seed: int = 1, replication: int = 0, plan: Plan | None = None,

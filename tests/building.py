@@ -94,7 +94,7 @@ def network(supply: dict[str, Any] | None = None, **sections: Any) -> Scenario:
 
 def live(world: World, days: int, plan: Plan | None = None) -> World:
     """Let a world live on for some days, on one thread."""
-    Run(world, plan or Plan(), None, None, None).advance(world.day + days)
+    Run(world, plan or Plan(), None, None).advance(world.day + days)
     return world
 
 

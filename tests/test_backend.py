@@ -188,7 +188,7 @@ def test_lateness_leaves_a_mark_and_tracking_softens_it() -> None:
             supply={"nodes": {"far": {"stock": {"core": {"level": 100_000}}, "delivery_days": days}},
                     "tracking": tracking, "suppliers": {"maker": {}}, "routes": [{"source": "maker", "target": "far"}]})
         world = open_world(s, 1)
-        Run(world, Plan(), None, None, None).advance(12)
+        Run(world, Plan(), None, None).advance(12)
         people = world.market.consumers.people
         return int((people["mark"] > 0).sum()), int(people["mark"].astype(np.int64).sum())
 

@@ -117,15 +117,14 @@ def test_parcels_arrive_on_their_day_in_the_order_they_were_sent() -> None:
     parcels["order_id"], parcels["arrives"] = [0, 1, 2, 3], [5, 4, 5, 5]
     way = Fulfilment([{}, {}])
     by_arrival = np.empty(4, PARCEL)
-    starts = sort_by_arrival(parcels, 3, by_arrival)
+    starts = sort_by_arrival(parcels, 4, 3, by_arrival)
     way.ship(1, by_arrival, starts, 3)
     way.ship(1, by_arrival, starts, 3)
-    assert way.arrive(0, 3) == way.arrive(1, 3) == way.arrive(0, 4) == []
+    assert way.arrive(0, 3).size == way.arrive(1, 3).size == way.arrive(0, 4).size == 0
     assert way.due(4) == 2 and way.due(5) == 6
-    batches = way.arrive(1, 4)
-    assert [batch["order_id"].tolist() for batch in batches] == [[1], [1]]
-    assert [batch["order_id"].tolist() for batch in way.arrive(1, 5)] == [[0, 2, 3], [0, 2, 3]]
-    assert way.arrive(1, 5) == [] and way.due(5) == 0
+    assert way.arrive(1, 4)["order_id"].tolist() == [1, 1]
+    assert way.arrive(1, 5)["order_id"].tolist() == [0, 2, 3, 0, 2, 3]
+    assert way.arrive(1, 5).size == 0 and way.due(5) == 0
 
 
 def test_stock_that_suffices_is_given_out_without_looking_at_the_order() -> None:

@@ -40,7 +40,7 @@ def give_seats(c: Consumers, rules, today, counted, seats: Seats, joins):
         seats.holders[seats.taken[0]] = i
         seats.taken[0] += 1
         c.people[i].flags |= SEAT
-        counts.tally[i % GROUPS, r.community, JOINS] += counts.scale
+        counts.tally[r.community, i % GROUPS, JOINS] += counts.scale
         lift_bound(c, r, i, r.community, t.day)
         if c.people[i].stage == S_B:
             move(c, counts, i, 19, NEVER)
@@ -80,11 +80,11 @@ def live_in_groups(c: Consumers, rules, today, counted, seats: Seats, shares, lu
         i = seats.holders[n]
         w, _, _, _ = words(r.key_private, i, t.day, 1)
         if luck[n] <= bar:
-            counts.tally[i % GROUPS, r.community, MEDIA] -= r.share_reward * counts.scale
+            counts.tally[r.community, i % GROUPS, MEDIA] -= r.share_reward * counts.scale
             n_news = _pass_on(c, r, t, counts, i, 1, news, n_news)
         if unit(w) < r.leave:
             c.people[i].flags &= ~np.uint8(SEAT)
-            counts.tally[i % GROUPS, r.community, LEAVES] += counts.scale
+            counts.tally[r.community, i % GROUPS, LEAVES] += counts.scale
             if c.people[i].stage == S_D:
                 move(c, counts, i, 30, t.day + r.lost_after)
         else:

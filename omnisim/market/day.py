@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -105,21 +106,22 @@ LOOKED = ("exposures", "visits", "needs", "times_out", "renewals")
 
 COUNTS = np.dtype([
     ("scale", "i8"),
-    ("looked", "i8", len(LOOKED)),      # simulated consumers that were looked at, once for each channel concerned
     ("demands", "i8"), ("joins", "i8"), ("shares", "i8"), ("ended", "i8"),  # rows of `Asked` in use
     ("queued", "i8"),                   # scratch: visits to be made
-    ("tally", "i8", (GROUPS, CHANNELS, len(MEASURES))),
+    ("todo", "i8", (FLOWS + 1, 3)),     # scratch: visits that a visit leads to
+    ("looked", "i8", len(LOOKED)),      # simulated consumers that were looked at, once for each channel concerned
     ("moves", "i8", 39),
     ("renewed", "i8", 16),              # people who left and arrived by renewal, by stage
     ("segments", "i8", (SEGMENTS, len(SEGMENT))),
     ("flows", "i8", (CHANNELS, CHANNELS, 2)),  # visits and orders led from row to column
     ("units", "i8", SKUS),              # units asked for, by article
     ("hours", "i8", (CHANNELS, 24, len(HOUR))),  # visits, orders and cancellations by the hour, with broadcasts
-    ("todo", "i8", (FLOWS + 1, 3)),     # scratch: visits that a visit leads to
+    ("tally", "i8", (CHANNELS, GROUPS, len(MEASURES))),
 ])
-"""What one part of the population counts on one day."""
+"""What one part of the population counts on one day; `add_counts` adds what stands from `looked` on."""
 Counts = Any
 """COUNTS (1,)"""
+SUMS_FROM, TALLY_FROM = (COUNTS.fields[name][1] // 8 for name in ("looked", "tally"))  # type: ignore[index]
 
 
 @kernel
@@ -171,6 +173,20 @@ def empty_counts(rules: Rules) -> Counts:
 
 def clear_counts(counts: Counts, rules: Rules) -> Counts:
     """The same counts, back to zero."""
-    counts.view(np.int64)[:] = 0
+    _in_use(counts, rules)[:] = 0
     counts["scale"] = rules["scale"]
     return counts
+
+
+def add_counts(parts: Sequence[Counts], rules: Rules) -> Counts:
+    """The sum of the parts' counts, in place of the first."""
+    total = _in_use(parts[0], rules)
+    for part in parts[1:]:
+        total[SUMS_FROM:] += _in_use(part, rules)[SUMS_FROM:]
+    return parts[0]
+
+
+def _in_use(counts: Counts, rules: Rules) -> NDArray[np.int64]:
+    """The counts as numbers, without the tallies of channels that there are not."""
+    numbers: NDArray[np.int64] = counts.view(np.int64)
+    return numbers[:TALLY_FROM + int(rules["channels"][0]) * GROUPS * len(MEASURES)]

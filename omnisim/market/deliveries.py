@@ -21,9 +21,9 @@ AHEAD = 12
 MINUTES = 1440
 
 
-@kernel
-def deliver(c: Consumers, rules, today, counted, parcels, joins, news, restocked):
-    """Parcels of a part arrive: some come back, the others may lead into the membership, the community or advocacy.
+@inner
+def deliver(c: Consumers, r: Rules, t: Today, counts, parcels, first, end, joins, n_joins, news, n_news, restocked):
+    """Parcels first, … end - 1 arrive: some come back, others may lead into the membership, the community or advocacy.
 
     Each line comes back or is kept by itself; what a delivery is beside that is up to the line that leads its parcel,
     and what it leads to in the end to the first parcel of an order. Draws `after` (level 1) by consumer, order day,
@@ -32,25 +32,23 @@ def deliver(c: Consumers, rules, today, counted, parcels, joins, news, restocked
     Parameters
     ----------
     parcels : PARCEL (n,)  `returned` is set for those that come back
-    joins : int64 (n, 2)  written: consumers who ask for a seat
-    news : int64 (n * (audience + 1), 3)  written: who opens a scanned code and whom new advocates reach tomorrow
+    joins : int64 (…, 2)  written from n_joins on: consumers who ask for a seat
+    news : int64 (…, 3)  written from n_news on: who opens a scanned code and whom new advocates reach tomorrow
     restocked : int64 (places, skus)  units fit to be sold again are added, where they came from
 
     Returns
     -------
     number of joins, number of news
     """
-    r, t, counts = rules[0], today[0], counted[0]
-    n_joins = n_news = 0
-    for p in range(parcels.size):
-        prefetch(c.people, parcels[min(p + AHEAD, parcels.size - 1)].consumer)
+    for p in range(first, end):
+        prefetch(c.people, parcels[min(p + AHEAD, end - 1)].consumer)
         parcel = parcels[p]
         i, k = np.int64(parcel.consumer), np.int64(parcel.channel)
         sku, quantity = np.int64(parcel.sku), np.int64(parcel.quantity)
         when = 1 + np.int64(parcel.minute) + MINUTES * np.int64(parcel.line)
         w0, w1, w2, w3 = words(r.key_after, i, np.int64(parcel.day), 1 + 8 * when)
         repeat = parcel.number > 1
-        tally = counts.tally[i % GROUPS, k]
+        tally = counts.tally[k, i % GROUPS]
         if parcel.late > 0 and parcel.leads > 0:
             leave_mark(c, r, i, t.day, min(1.0, r.mark_late * parcel.late))
         if unit(w0) < r.return_rate[k]:
@@ -97,21 +95,21 @@ def advocate(c: Consumers, r: Rules, t: Today, counts, i, k, transition, news, n
 
 
 @kernel
-def sort_by_arrival(parcels, day, sorted_parcels):
-    """The parcels by the day they arrive, otherwise in the same order.
+def sort_by_arrival(parcels, n, day, sorted_parcels):
+    """The first n parcels by the day they arrive, otherwise in the same order.
 
     Returns
     -------
     int64 (LATEST + 1,)  where the parcels of day, day + 1, … begin
     """
     starts = np.zeros(LATEST + 1, np.int64)
-    for p in range(parcels.size):
+    for p in range(n):
         starts[np.int64(parcels[p].arrives) - day + 1] += 1
-    for n in range(LATEST):
-        starts[n + 1] += starts[n]
+    for later in range(LATEST):
+        starts[later + 1] += starts[later]
     next_place = starts.copy()
-    for p in range(parcels.size):
-        n = np.int64(parcels[p].arrives) - day
-        sorted_parcels[next_place[n]] = parcels[p]
-        next_place[n] += 1
+    for p in range(n):
+        later = np.int64(parcels[p].arrives) - day
+        sorted_parcels[next_place[later]] = parcels[p]
+        next_place[later] += 1
     return starts

@@ -93,7 +93,7 @@ def empty_workspace(channels: int) -> Workspace:
 @melted
 def _expose(c: Consumers, r: Rules, t: Today, counts, asked: Asked, w: Workspace, i, k, paid):
     """Channel k shows the brand to consumer i: interest rises, and with it the searches it may cause."""
-    tally = counts.tally[i % GROUPS, k]
+    tally = counts.tally[k, i % GROUPS]
     tally[IMPRESSIONS] += counts.scale
     tally[PAID] += counts.scale if paid else 0
     touch(c, counts, asked, i, k, t.day)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,13 +9,13 @@ from numpy.typing import NDArray
 
 from omnisim.books import CLAIM, FILLED, MEASURE, PARCEL, VERDICT
 from omnisim.ledger import Ledger
-from omnisim.market import community, day, deliveries, journey, orders
+from omnisim.market import community, evening, journey, orders
 from omnisim.market.consumers import ALIVE, NEVER, S_B, S_D, S_M, S_X, SEAT, Consumers, allocate, settle_in, take_census
-from omnisim.market.day import Asked, Counts, Today, Workspace, clear_counts, empty_counts
+from omnisim.market.day import Asked, Counts, Today, Workspace, add_counts, clear_counts, empty_counts
 from omnisim.market.moves import SOURCE, TARGET
 from omnisim.market.reach import Media, open_media, sum_affinity
 from omnisim.market.rules import Rules, active_channels, compile_rules
-from omnisim.parts import each
+from omnisim.parts import ALONE, Crew
 from omnisim.scenario.model import Scenario
 from omnisim.streams import CHUNK, hashes
 
@@ -131,11 +129,11 @@ class Market:
         """Whether an order may have several lines."""
         return bool(self.rules["lines"][0] > 1)
 
-    def take_census(self, first_day: int, days: int, pool: ThreadPoolExecutor | None) -> tuple[Ints, Ints]:
+    def take_census(self, first_day: int, days: int, crew: Crew) -> tuple[Ints, Ints]:
         """Count the people of the first day: by stage, which is kept; returned by segment, and customers by day of the
         first order, for so many days from `first_day` on."""
-        found = each(pool, lambda p: take_census(self.consumers, self.rules, *self.parts[p], first_day, days),
-                     len(self.parts))
+        found = crew.each(lambda p: take_census(self.consumers, self.rules, *self.parts[p], first_day, days),
+                          len(self.parts))
         self.stages, segments, born = (np.sum(part, axis=0) * self.rules["scale"][0] for part in
                                        zip(*found, strict=True))
         return segments, born
@@ -170,36 +168,33 @@ class Market:
         """What a part wants to buy today, DEMAND (n,)."""
         return self.asked[p].demands[:self.counts[p]["demands"][0]]
 
-    def settle(self, p: int, demands: NDArray[np.void], verdicts: NDArray[np.void], ledger: Ledger,
-               ) -> tuple[NDArray[np.void], Ints]:
-        """What was decided about the demands of a part is booked and takes effect.
+    def settle(self, p: int, demands: NDArray[np.void], verdicts: NDArray[np.void], due: NDArray[np.void],
+               ledger: Ledger) -> tuple[NDArray[np.void], Ints, Ints]:
+        """What was decided about the demands of a part takes effect and is booked; its parcels of today arrive.
+
+        Parameters
+        ----------
+        due : PARCEL (n,)  parcels under way that arrive today; those that come back are marked
 
         Returns
         -------
-        PARCEL (n,) by day of arrival, numbered within the part; and where the parcels of today, tomorrow, … begin
+        PARCEL (n,) by day of arrival, numbered within the part; where the parcels of today, tomorrow, … begin; and
+        units fit to be sold again, (places, skus)
         """
-        parcels = self.parcels[p] = day.room(self.parcels[p], 0, demands.size)
-        news = np.empty((demands.size * self.rules["invitations"][0], 3), np.int64)
-        n_lines, n_parcels, n_orders, n_news = orders.book_orders(
-            self.consumers, self.rules, self.today, self.counts[p], ledger.page(p, demands.size), demands, verdicts,
-            ledger.blank_lines(p, demands.size, self.today["day"][0]), ledger.sample, parcels, news)
-        by_arrival = np.empty(n_parcels, PARCEL)
-        starts = deliveries.sort_by_arrival(parcels[:n_parcels], self.today["day"][0], by_arrival)
+        n, m, rules = demands.size, due.size, self.rules
+        if n > self.parcels[p].size:
+            self.parcels[p] = np.empty(2 * n, PARCEL)
+        by_arrival, restocked, joins = np.empty(n, PARCEL), self.no_units(), np.empty((n + m, 2), np.int64)
+        news = np.empty((n * int(rules["invitations"][0]) + (n + m) * (int(rules["audience"][0]) + 1), 3), np.int64)
+        n_lines, n_orders, n_joins, n_news, starts = evening.pass_evening(
+            self.consumers, rules, self.today, self.counts[p], ledger.page(p, n), demands, verdicts,
+            ledger.blank_lines(p, n, self.today["day"][0]), ledger.sample, self.parcels[p], by_arrival, due, joins,
+            news, restocked)
+        self.joins[p].append(joins[:n_joins].copy())
         self.news[p].append(news[:n_news].copy())
+        by_arrival = by_arrival[:starts[-1]]
         ledger.add_orders(p, n_lines, n_orders, by_arrival)
-        return by_arrival, starts
-
-    def deliver(self, p: int, parcels: list[NDArray[np.void]]) -> Ints:
-        """Parcels reach consumers of a part, batch by batch; returns units fit to be sold again, (places, skus)."""
-        restocked = self.no_units()
-        for batch in parcels:
-            joins = np.empty((batch.size, 2), np.int64)
-            news = np.empty((batch.size * (self.rules["audience"][0] + 1), 3), np.int64)
-            n_joins, n_news = deliveries.deliver(self.consumers, self.rules, self.today, self.counts[p], batch, joins,
-                                                 news, restocked)
-            self.joins[p].append(joins[:n_joins].copy())
-            self.news[p].append(news[:n_news].copy())
-        return restocked
+        return by_arrival, starts, restocked
 
     def hours(self) -> Ints:
         """Visits, orders and cancellations of today by channel and hour, (channels, 24, 3), on days with broadcasts."""
@@ -234,32 +229,22 @@ class Market:
     def close(self) -> Counts:
         """End the day: what everybody learns from others, and the stages at midnight."""
         n = self.searches.size
-        counts = add_counts(self.counts, n)
-        tally = counts["tally"][0, :, :n].sum(axis=0)
+        counts = add_counts(self.counts, self.rules)
+        tally = counts["tally"][0, :n].sum(axis=1)
         self.searches = tally[:, SEARCHES] / self.today["coverage"][0, :n]
         self.consultations = int(tally[:, CONSULTATIONS].sum())
         self.stages += counts["moves"][0] @ MOVED + counts["renewed"][0]
         return counts
 
 
-def add_counts(parts: Sequence[Counts], channels: int) -> Counts:
-    """The sum of the parts' counts."""
-    total = parts[0]
-    for part in parts[1:]:
-        total["tally"][0, :, :channels] += part["tally"][0, :, :channels]
-        for name in ("looked", "moves", "renewed", "segments", "flows"):
-            total[name] += part[name]
-    return total
-
-
 def open_market(scenario: Scenario, seed: int, replication: int, parts: list[tuple[int, int]], *,
-                looseness: float = 1.0, pool: ThreadPoolExecutor | None = None) -> Market:
+                looseness: float = 1.0, crew: Crew = ALONE) -> Market:
     """The market on the morning of the first simulated day."""
     rules = compile_rules(scenario, seed, replication, looseness=looseness)
     n, channels = scenario.population.size, len(active_channels(scenario))
     consumers = allocate(n, channels)
-    each(pool, lambda p: settle_in(consumers, rules, *parts[p]), len(parts))
-    grains = sum(each(pool, lambda p: sum_affinity(consumers, *parts[p], channels), len(parts)),
+    crew.each(lambda p: settle_in(consumers, rules, *parts[p]), len(parts))
+    grains = sum(crew.each(lambda p: sum_affinity(consumers, *parts[p], channels), len(parts)),
                  np.zeros(channels, np.int64))
     seats = _first_seats(scenario, rules, consumers)
     renewal = scenario.population.renewal

@@ -106,8 +106,9 @@ def _end_of_order(demands, verdicts, d):
     return end
 
 
-@kernel
-def book_orders(c: Consumers, rules, today, counted, page: Page, demands, verdicts, lines, kept, parcels, news):
+@inner
+def book_orders(c: Consumers, r: Rules, t: Today, counts, page: Page, demands, verdicts, lines, kept, lapses, own,
+                parcels, news):
     """Let the settled orders of a part take effect, in order: money, first orders, lapses, invitations, stages.
 
     An order counts once, on the evening on which the first of its lines is filled; lines that had to wait add units and
@@ -115,11 +116,8 @@ def book_orders(c: Consumers, rules, today, counted, page: Page, demands, verdic
 
     Parameters
     ----------
-    page : Page  the part's page in the ledger, added to
-    demands : DEMAND (n,)
-    verdicts : VERDICT (n,)  what supply decided
-    lines : ORDER_DTYPE (n,)  written for filled lines of sampled consumers
-    kept : uint64  the sample: consumers whose scrambled number has none of these bits
+    page, demands, verdicts, lines, kept : see `evening.pass_evening`
+    lapses, own : uint64 (n,)  scratch
     parcels : PARCEL (n,)  written for filled lines
     news : int64 (n * invitations, 3)  written: invitations that are accepted tomorrow
 
@@ -131,9 +129,7 @@ def book_orders(c: Consumers, rules, today, counted, page: Page, demands, verdic
     -----
     Orders are numbered within the part; a line whose order has a number already bears its complement.
     """
-    r, t, counts = rules[0], today[0], counted[0]
     n_lines = n_parcels = n_orders = n_news = 0
-    lapses, own = np.empty(demands.size, np.uint64), np.empty(demands.size, np.uint64)
     _draw_lapses(r, demands, t.day, lapses, own)
     end = 0
     while end < demands.size:
@@ -144,7 +140,7 @@ def book_orders(c: Consumers, rules, today, counted, page: Page, demands, verdic
         i, minute, is_new = np.int64(demand.consumer), np.int64(demand.minute), demand.order < 0
         first = _best_of(verdicts, d, end)
         k = np.int64(verdicts[first].channel)
-        tally = counts.tally[i % GROUPS, k]
+        tally = counts.tally[k, i % GROUPS]
         _lose_lines(c, r, t, counts, tally, demands, verdicts, i, d, end)
         if verdicts[first].fate != FILLED:
             if is_new:

@@ -166,7 +166,7 @@ def _follow_links(c: Consumers, r: Rules, t: Today, i, k, before, todo, n):
 def browse(c: Consumers, r: Rules, t: Today, counts, asked: Asked, i, k, origin, led_from, w0, w1, w2, w3):
     """The visit itself; returns whether it leads to intent."""
     day = t.day
-    tally = counts.tally[i % GROUPS, k]
+    tally = counts.tally[k, i % GROUPS]
     tally[VISITS] += counts.scale
     if t.hourly:
         counts.hours[k, minute_of(r, t, i, k, 0, w3) // 60, 0] += counts.scale

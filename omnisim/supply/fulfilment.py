@@ -7,7 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from omnisim.books import PARCEL
+
 Parcels = NDArray[np.void]
+NO_PARCELS = np.empty(0, PARCEL)
 
 
 @dataclass
@@ -17,17 +20,20 @@ class Fulfilment:
     on_the_way: list[dict[int, list[Parcels]]]
 
     def ship(self, part: int, parcels: Parcels, starts: NDArray[np.int64], day: int) -> None:
-        """Send parcels (PARCEL, by day of arrival); `starts` says where those of day, day + 1, … begin."""
+        """Send parcels (PARCEL, by day of arrival); `starts` says where those of day, day + 1, … begin.
+
+        Those of the day itself are not on their way any more.
+        """
         edges = starts.tolist()
-        for later in range(len(edges) - 1):
+        for later in range(1, len(edges) - 1):
             if edges[later] == edges[-1]:
                 break
             if edges[later] < edges[later + 1]:
                 self.on_the_way[part].setdefault(day + later, []).append(parcels[edges[later]:edges[later + 1]])
 
-    def arrive(self, part: int, day: int) -> list[Parcels]:
-        """The parcels that arrive in a part on a day, in batches in the order they were sent."""
-        return self.on_the_way[part].pop(day, [])
+    def arrive(self, part: int, day: int) -> Parcels:
+        """The parcels of former days that arrive in a part on a day, in the order they were sent."""
+        return np.concatenate(self.on_the_way[part].pop(day, [NO_PARCELS]))
 
     def due(self, day: int) -> int:
         """How many parcels arrive on a day."""

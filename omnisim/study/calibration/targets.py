@@ -171,7 +171,7 @@ def observe(tasks: Iterable[Task], seed: int, threads: int) -> Floats:
     def look(task: Task) -> Floats:
         scenario = task.scenario
         world = open_world(scenario, seed, task.replication, orders="none")
-        run = Run(world, Plan(), None, None, None)
+        run = Run(world, Plan(), None, None)
         starts = _starts(task)
         days = []
         for first in starts:
@@ -210,7 +210,7 @@ def _live(world: World, first: int, periods: tuple[tuple[datetime.date, ...], ..
     scenario, start = world.scenario, world.scenario.horizon.start
     if first:
         world.scenario = scenario.with_({"horizon.start": start - datetime.timedelta(days=first)})
-    Run(world, Plan(), None, None, None).advance(first + _length(scenario, periods))
+    Run(world, Plan(), None, None).advance(first + _length(scenario, periods))
     found = []
     for dates in periods:
         rows = [scenario.horizon.warm_up + first + (date - start).days for date in dates]
