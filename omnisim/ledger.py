@@ -119,8 +119,9 @@ class Ledger:
     def page(self, part: int, orders: int) -> Page:
         """The page of a part, with room for so many orders."""
         page = self.pages[part]
-        self.pages[part] = page = page._replace(second=with_room(page.second, orders),
-                                                journeys=with_room(page.journeys, orders))
+        second, journeys = with_room(page.second, orders), with_room(page.journeys, orders)
+        if second is not page.second or journeys is not page.journeys:
+            self.pages[part] = page = page._replace(second=second, journeys=journeys)
         return page
 
     def reported(self, day: int) -> bool:
@@ -163,7 +164,7 @@ class Ledger:
     def add_journeys(self, part: int, ended: NDArray[np.uint32], day: int) -> None:
         """Journeys of a part that ended without an order."""
         if self.reported(day) and ended.size:
-            count(self.page(part, ended.size).journeys, ended)
+            count(self.page(part, ended.size).journeys, ended, ended.size)
 
     @property
     def sample(self) -> np.uint64:

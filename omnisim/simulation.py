@@ -32,7 +32,7 @@ from omnisim.books import MEASURE, Books
 from omnisim.exchange import give_out
 from omnisim.ledger import Ledger
 from omnisim.market.day import TODAY, Today
-from omnisim.market.market import Market, grant, open_market
+from omnisim.market.market import ALL_GRANTED, Market, Shipped, open_market
 from omnisim.market.reach import Bought, buy
 from omnisim.market.rules import active_channels
 from omnisim.parts import ALONE, Crew, split_population
@@ -110,11 +110,11 @@ class Run:
             for name in ("budget", "content", "labour", "annual_fee"))
         self.budget = self.usual.copy()
         self.bought: Bought
-        # of each part, today: what it wants to buy, what was decided about it, what arrived, what can be sold again
+        # of each part, today: what it wants to buy, what was decided about it, what was sent, what arrived
         self.wanted = [world.market.wanted(p) for p in range(len(world.market.parts))]
-        self.verdicts = [grant(wanted) for wanted in self.wanted]
+        self.verdicts = [ALL_GRANTED for _ in self.wanted]
+        self.shipped: dict[int, Shipped] = {}
         self.arrived: list[tuple[NDArray[np.void], ...]] = [() for _ in self.wanted]
-        self.restocked = [world.market.no_units() for _ in self.wanted]
 
     def advance(self, until: int, progress: Progress | None = None, done: int = 0, total: int = 0) -> None:
         """Let the days pass up to the evening before day `until`."""
@@ -158,27 +158,30 @@ class Run:
         self.bought = buy(market.media, media, market.searches)
         market.begin(self._today(day))
         if self.world.backend.is_endless:
-            self._by_part(self._live, self._settle)
+            self._by_part(self._live_and_settle)
         else:
             self._by_part(self._live)
 
-    def _by_part(self, *steps: Callable[[int], None], few: bool = False) -> None:
-        """Take steps with each part of the population: parts side by side, unless there is too little to do."""
-        (ALONE if few else self.crew).each(lambda p: [step(p) for step in steps], len(self.world.market.parts))
+    def _by_part(self, step: Callable[[int], None], *, few: bool = False) -> None:
+        """Take a step with each part of the population: parts side by side, unless there is too little to do."""
+        (ALONE if few else self.crew).each(step, len(self.world.market.parts))
 
     def _live(self, p: int) -> None:
         self.world.market.live(p, self.world.ledger)
 
+    def _live_and_settle(self, p: int) -> None:
+        self._ship(p, lambda due: self.world.market.live_and_settle(p, due, self.world.ledger))
+
     def _settle(self, p: int) -> None:
-        world, market = self.world, self.world.market
-        if world.backend.is_endless:
-            self.wanted[p] = market.wanted(p)
-            self.verdicts[p] = grant(self.wanted[p])
-        day = int(market.today["day"][0])
-        due = world.fulfilment.arrive(p, day)
-        parcels, starts, self.restocked[p] = market.settle(p, self.wanted[p], self.verdicts[p], due, world.ledger)
-        world.fulfilment.ship(p, parcels, starts, day)
-        self.arrived[p] = due, parcels[:starts[1]]
+        self._ship(p, lambda due: self.world.market.settle(p, self.wanted[p], self.verdicts[p], due, self.world.ledger))
+
+    def _ship(self, p: int, pass_evening: Callable[[NDArray[np.void]], Shipped]) -> None:
+        """What is due reaches the consumers of a part, in the course of their evening, and what they ordered leaves."""
+        fulfilment, day = self.world.fulfilment, int(self.world.market.today["day"][0])
+        due = fulfilment.arrive(p, day)
+        self.shipped[p] = sent = pass_evening(due)
+        fulfilment.ship(p, sent.parcels, sent.starts, day)
+        self.arrived[p] = due, sent.parcels[:sent.starts[1]]
 
     def _today(self, day: int) -> Today:
         service, market = self.scenario.service, self.world.market
@@ -210,7 +213,7 @@ class Run:
         if world.backend.suffices(demand.units):
             world.backend.serve_all(demand.units)
             if not world.backend.is_endless:
-                self.wanted, self.verdicts = demand.parts, [grant(part) for part in demand.parts]
+                self.wanted, self.verdicts = demand.parts, [ALL_GRANTED for _ in demand.parts]
         else:
             demand, self.verdicts = give_out(demand, world.market, world.backend, day)
             self.wanted = demand.parts
@@ -229,7 +232,8 @@ class Run:
         if market.rules["return_rate"].any():
             for batch in (batch for part in self.arrived for batch in part):
                 world.ledger.add_deliveries(batch, day)
-        world.backend.stock.take_back(np.sum(self.restocked, axis=0), day + self.scenario.supply.restock_days)
+        back = np.sum([sent.restocked for sent in self.shipped.values()], axis=0)
+        world.backend.stock.take_back(back, day + self.scenario.supply.restock_days)
         if market.rules["community"][0] >= 0:
             market.meet_in_groups(int(self.budget[market.rules["community"][0]]))
 

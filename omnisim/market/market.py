@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from omnisim.books import CLAIM, FILLED, MEASURE, PARCEL, VERDICT
+from omnisim.books import CLAIM, MEASURE, VERDICT
 from omnisim.ledger import Ledger
-from omnisim.market import community, evening, journey, orders
+from omnisim.market import community, journey, orders
 from omnisim.market.consumers import ALIVE, NEVER, S_B, S_D, S_M, S_X, SEAT, Consumers, allocate, settle_in, take_census
 from omnisim.market.day import Asked, Counts, Today, Workspace, add_counts, clear_counts, empty_counts
+from omnisim.market.evening import Desk, Evening, lay_desk, pass_day, pass_evening
 from omnisim.market.moves import SOURCE, TARGET
 from omnisim.market.reach import Media, open_media, sum_affinity
 from omnisim.market.rules import Rules, active_channels, compile_rules
@@ -32,11 +34,19 @@ MOVED[25] = 0  # an advocate who exposes a neighbour does not move
 NOBODY = np.empty((0, 3), np.int64)
 
 
-def grant(demands: NDArray[np.void]) -> NDArray[np.void]:
-    """VERDICT (n,): there is enough for all of DEMAND (n,)."""
-    granted = np.zeros(demands.size, VERDICT)
-    granted["fate"], granted["channel"], granted["sku"] = FILLED, demands["channel"], demands["sku"]
-    return granted
+ALL_GRANTED = np.empty(0, VERDICT)
+"""What is decided where there is enough for all."""
+
+
+class Shipped(NamedTuple):
+    """What a part of the population was sent on a day."""
+
+    parcels: NDArray[np.void]
+    """PARCEL (n,) by day of arrival, numbered within the part until the ledger numbers them"""
+    starts: Ints
+    """(LATEST + 1,) where the parcels of today, tomorrow, … begin"""
+    restocked: Ints
+    """(places, skus) units that came back today, fit to be sold again"""
 
 
 @dataclass
@@ -112,7 +122,7 @@ class Market:
     counts: list[Counts] = field(init=False)
     asked: list[Asked] = field(init=False)
     workspaces: list[Workspace] = field(init=False)
-    parcels: list[NDArray[np.void]] = field(init=False)
+    desks: list[Desk] = field(init=False)
     today: Today = field(init=False)
     joins: list[list[Ints]] = field(init=False)
 
@@ -120,7 +130,7 @@ class Market:
         self.searches = np.zeros(self.rules["channels"][0])
         self.asked = [journey.empty_asked() for _ in self.parts]
         self.workspaces = [journey.empty_workspace(self.searches.size) for _ in self.parts]
-        self.parcels = [np.empty(0, PARCEL) for _ in self.parts]
+        self.desks = [lay_desk(self.rules, 0, 0) for _ in self.parts]
         self.counts = [empty_counts(self.rules) for _ in self.parts]
         self.joins, self.news = [[] for _ in self.parts], [[] for _ in self.parts]
 
@@ -152,10 +162,9 @@ class Market:
     def live(self, p: int, ledger: Ledger) -> None:
         """The consumers of a part live through the day up to the checkout."""
         self.counts[p] = counts = clear_counts(self.counts[p], self.rules)
-        self.asked[p] = asked = journey.live_a_day(self.consumers, self.rules, self.today, counts, self.asked[p],
-                                                   self.workspaces[p], self.heard[p], *self.parts[p], self.renewal)
-        self.joins[p].append(asked.joins[:counts["joins"][0]])
-        ledger.add_journeys(p, asked.ended[:counts["ended"][0]], self.today["day"][0])
+        self.asked[p] = journey.live_a_day(self.consumers, self.rules, self.today, counts, self.asked[p],
+                                           self.workspaces[p], self.heard[p], *self.parts[p], self.renewal)
+        self._close_day(p, ledger)
 
     def demand(self) -> Demand:
         """What all parts want to buy today."""
@@ -169,41 +178,53 @@ class Market:
         return self.asked[p].demands[:self.counts[p]["demands"][0]]
 
     def settle(self, p: int, demands: NDArray[np.void], verdicts: NDArray[np.void], due: NDArray[np.void],
-               ledger: Ledger) -> tuple[NDArray[np.void], Ints, Ints]:
+               ledger: Ledger) -> Shipped:
         """What was decided about the demands of a part takes effect and is booked; its parcels of today arrive.
 
         Parameters
         ----------
-        due : PARCEL (n,)  parcels under way that arrive today; those that come back are marked
-
-        Returns
-        -------
-        PARCEL (n,) by day of arrival, numbered within the part; where the parcels of today, tomorrow, … begin; and
-        units fit to be sold again, (places, skus)
+        verdicts : VERDICT (n,)  of DEMAND (n,); (0,) if there is enough for all
+        due : PARCEL (m,)  parcels under way that arrive today; those that come back are marked
         """
-        n, m, rules = demands.size, due.size, self.rules
-        if n > self.parcels[p].size:
-            self.parcels[p] = np.empty(2 * n, PARCEL)
-        by_arrival, restocked, joins = np.empty(n, PARCEL), self.no_units(), np.empty((n + m, 2), np.int64)
-        news = np.empty((n * int(rules["invitations"][0]) + (n + m) * (int(rules["audience"][0]) + 1), 3), np.int64)
-        n_lines, n_orders, n_joins, n_news, starts = evening.pass_evening(
-            self.consumers, rules, self.today, self.counts[p], ledger.page(p, n), demands, verdicts,
-            ledger.blank_lines(p, n, self.today["day"][0]), ledger.sample, self.parcels[p], by_arrival, due, joins,
-            news, restocked)
-        self.joins[p].append(joins[:n_joins].copy())
-        self.news[p].append(news[:n_news].copy())
-        by_arrival = by_arrival[:starts[-1]]
-        ledger.add_orders(p, n_lines, n_orders, by_arrival)
-        return by_arrival, starts, restocked
+        n = demands.size
+        self.desks[p] = desk = lay_desk(self.rules, n, due.size, self.desks[p])
+        done = pass_evening(self.consumers, self.rules, self.today, self.counts[p], ledger.page(p, n), demands,
+                            verdicts, ledger.blank_lines(p, n, self.today["day"][0]), ledger.sample, desk, due)
+        return self._close_evening(p, done, ledger)
+
+    def live_and_settle(self, p: int, due: NDArray[np.void], ledger: Ledger) -> Shipped:
+        """A part lives through a day on which there is enough for all, evening included."""
+        room = self.desks[p].parcels.size
+        self.counts[p] = counts = clear_counts(self.counts[p], self.rules)
+        self.desks[p] = desk = lay_desk(self.rules, room, due.size, self.desks[p])
+        self.asked[p], is_over, done = pass_day(
+            self.consumers, self.rules, self.today, counts, self.asked[p], self.workspaces[p], self.heard[p],
+            *self.parts[p], self.renewal, ledger.page(p, room), ledger.blank_lines(p, room, self.today["day"][0]),
+            ledger.sample, desk, due)
+        if is_over:
+            self.joins[p].append(self.asked[p].joins[:counts["joins"][0]])
+            return self._close_evening(p, done, ledger)
+        self._close_day(p, ledger)
+        self.desks[p] = lay_desk(self.rules, 2 * self.wanted(p).size, 0)  # room for the days to come
+        return self.settle(p, self.wanted(p), ALL_GRANTED, due, ledger)
+
+    def _close_day(self, p: int, ledger: Ledger) -> None:
+        asked, counts = self.asked[p], self.counts[p]
+        self.joins[p].append(asked.joins[:counts["joins"][0]])
+        ledger.add_journeys(p, asked.ended[:counts["ended"][0]], self.today["day"][0])
+
+    def _close_evening(self, p: int, done: Evening, ledger: Ledger) -> Shipped:
+        desk = self.desks[p]
+        self.joins[p].append(desk.joins[:done.joins])
+        self.news[p].append(desk.news[:done.news])
+        parcels = desk.by_arrival[:done.starts[-1]]
+        ledger.add_orders(p, done.lines, done.orders, parcels)
+        return Shipped(parcels, done.starts, desk.restocked)
 
     def hours(self) -> Ints:
         """Visits, orders and cancellations of today by channel and hour, (channels, 24, 3), on days with broadcasts."""
         hours: Ints = np.sum([counts["hours"][0, :self.rules["channels"][0]] for counts in self.counts], axis=0)
         return hours
-
-    def no_units(self) -> Ints:
-        """None of any article at any place, (places, skus)."""
-        return np.zeros((self.rules["places"][0], self.rules["skus"][0]), np.int64)
 
     def meet_in_groups(self, budget: int) -> None:
         """Seats are given out, links are passed on, some members leave."""
