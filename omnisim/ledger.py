@@ -200,7 +200,10 @@ class Ledger:
             used = self.n_lines[part]
             if self.keep_orders or waits:
                 for ids in (self.lines[part]["order_id"][used:used + written], parcels["order_id"]):
-                    ids[:] = np.where(ids < 0, ~ids, ids + self.n_orders)  # orders of before have their number
+                    if waits:  # orders of before have their number
+                        ids[:] = np.where(ids < 0, ~ids, ids + self.n_orders)
+                    else:
+                        ids += self.n_orders
             self.n_orders += orders
             self.n_lines[part] += written
         while sum(self.n_lines) > MOST_LINES:
@@ -252,7 +255,8 @@ class Ledger:
         starts = (np.cumsum(each_day.T) - each_day.T.ravel()).reshape(days, -1)  # day after day, part after part
         orders = np.empty(sum(self.n_lines), ORDER_DTYPE)
         weight = self.scenario.population.scale << self.halvings
-        crew.each(lambda p: lay_out(written[p], starts[:, p].copy(), days, weight, place, orders), len(written))
+        crew.each(lay_out, [(lines, starts[:, p].copy(), days, weight, place, orders)
+                            for p, lines in enumerate(written)])
         if self.returned and orders.size:
             back = np.concatenate([ids for _, ids in self.returned])
             when = np.concatenate([np.full(ids.size, day) for day, ids in self.returned])

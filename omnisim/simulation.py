@@ -110,11 +110,8 @@ class Run:
             for name in ("budget", "content", "labour", "annual_fee"))
         self.budget = self.usual.copy()
         self.bought: Bought
-        # of each part, today: what it wants to buy, what was decided about it, what was sent, what arrived
-        self.wanted = [world.market.wanted(p) for p in range(len(world.market.parts))]
-        self.verdicts = [ALL_GRANTED for _ in self.wanted]
-        self.shipped: dict[int, Shipped] = {}
-        self.arrived: list[tuple[NDArray[np.void], ...]] = [() for _ in self.wanted]
+        self.shipped: list[Shipped] = []  # of each part, today
+        self.arrived: list[NDArray[np.void]] = []  # batches of parcels, today
 
     def advance(self, until: int, progress: Progress | None = None, done: int = 0, total: int = 0) -> None:
         """Let the days pass up to the evening before day `until`."""
@@ -158,30 +155,19 @@ class Run:
         self.bought = buy(market.media, media, market.searches)
         market.begin(self._today(day))
         if self.world.backend.is_endless:
-            self._by_part(self._live_and_settle)
+            self._ship(market.live_and_settle, day)
         else:
-            self._by_part(self._live)
+            market.live(self.crew, self.world.ledger)
 
-    def _by_part(self, step: Callable[[int], None], *, few: bool = False) -> None:
-        """Take a step with each part of the population: parts side by side, unless there is too little to do."""
-        (ALONE if few else self.crew).each(step, len(self.world.market.parts))
-
-    def _live(self, p: int) -> None:
-        self.world.market.live(p, self.world.ledger)
-
-    def _live_and_settle(self, p: int) -> None:
-        self._ship(p, lambda due: self.world.market.live_and_settle(p, due, self.world.ledger))
-
-    def _settle(self, p: int) -> None:
-        self._ship(p, lambda due: self.world.market.settle(p, self.wanted[p], self.verdicts[p], due, self.world.ledger))
-
-    def _ship(self, p: int, pass_evening: Callable[[NDArray[np.void]], Shipped]) -> None:
-        """What is due reaches the consumers of a part, in the course of their evening, and what they ordered leaves."""
-        fulfilment, day = self.world.fulfilment, int(self.world.market.today["day"][0])
-        due = fulfilment.arrive(p, day)
-        self.shipped[p] = sent = pass_evening(due)
-        fulfilment.ship(p, sent.parcels, sent.starts, day)
-        self.arrived[p] = due, sent.parcels[:sent.starts[1]]
+    def _ship(self, pass_evening: Callable[..., list[Shipped]], day: int, *orders: list[NDArray[np.void]],
+              few: bool = False) -> None:
+        """What is due reaches consumers, in the course of their evening, and what they ordered leaves."""
+        fulfilment, parts = self.world.fulfilment, range(len(self.world.market.parts))
+        due = [fulfilment.arrive(p, day) for p in parts]
+        self.shipped = pass_evening(ALONE if few else self.crew, *orders, due, self.world.ledger)
+        for p, sent in enumerate(self.shipped):
+            fulfilment.ship(p, sent.parcels, sent.starts, day)
+        self.arrived = [*due, *(sent.parcels[:sent.starts[1]] for sent in self.shipped)]
 
     def _today(self, day: int) -> Today:
         service, market = self.scenario.service, self.world.market
@@ -210,15 +196,14 @@ class Run:
     def settle(self, day: int) -> None:
         """Step 4: who gets the last unit matters, and is looked into, only where stock is short."""
         world, demand = self.world, self.world.market.demand()
+        verdicts = [ALL_GRANTED for _ in demand.parts]
         if world.backend.suffices(demand.units):
             world.backend.serve_all(demand.units)
-            if not world.backend.is_endless:
-                self.wanted, self.verdicts = demand.parts, [ALL_GRANTED for _ in demand.parts]
         else:
-            demand, self.verdicts = give_out(demand, world.market, world.backend, day)
-            self.wanted = demand.parts
+            demand, verdicts = give_out(demand, world.market, world.backend, day)
         if not world.backend.is_endless:
-            self._by_part(self._settle, few=sum(part.size for part in self.wanted) + world.fulfilment.due(day) < FEW)
+            few = sum(part.size for part in demand.parts) + world.fulfilment.due(day) < FEW
+            self._ship(world.market.settle, day, demand.parts, verdicts, few=few)
         world.ledger.number_orders(waits=not world.backend.is_endless)
         if world.market.has_baskets and world.backend.backlog.size:
             for _, _, parcels in world.ledger.fresh:
@@ -230,9 +215,9 @@ class Run:
         """Step 5."""
         world, market = self.world, self.world.market
         if market.rules["return_rate"].any():
-            for batch in (batch for part in self.arrived for batch in part):
+            for batch in self.arrived:
                 world.ledger.add_deliveries(batch, day)
-        back = np.sum([sent.restocked for sent in self.shipped.values()], axis=0)
+        back = np.sum([sent.restocked for sent in self.shipped], axis=0)
         world.backend.stock.take_back(back, day + self.scenario.supply.restock_days)
         if market.rules["community"][0] >= 0:
             market.meet_in_groups(int(self.budget[market.rules["community"][0]]))

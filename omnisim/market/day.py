@@ -166,27 +166,20 @@ def queue(c: Consumers, counts, visits, i, k, origin, led_from):
     counts.queued += 1
 
 
-def empty_counts(rules: Rules) -> Counts:
+def empty_counts() -> Counts:
     """Counts of zero."""
-    return clear_counts(np.empty(1, COUNTS), rules)
+    return np.zeros(1, COUNTS)
 
 
-def clear_counts(counts: Counts, rules: Rules) -> Counts:
-    """The same counts, back to zero."""
-    _in_use(counts, rules)[:] = 0
-    counts["scale"] = rules["scale"]
-    return counts
+def in_use(counts: Counts, rules: Rules) -> NDArray[np.int64]:
+    """The counts as plain numbers, without the tallies of channels that there are not."""
+    numbers: NDArray[np.int64] = counts.view(np.int64)
+    return numbers[:TALLY_FROM + int(rules["channels"][0]) * GROUPS * len(MEASURES)]
 
 
 def add_counts(parts: Sequence[Counts], rules: Rules) -> Counts:
     """The sum of the parts' counts, in place of the first."""
-    total = _in_use(parts[0], rules)
+    total = in_use(parts[0], rules)
     for part in parts[1:]:
-        total[SUMS_FROM:] += _in_use(part, rules)[SUMS_FROM:]
+        total[SUMS_FROM:] += in_use(part, rules)[SUMS_FROM:]
     return parts[0]
-
-
-def _in_use(counts: Counts, rules: Rules) -> NDArray[np.int64]:
-    """The counts as numbers, without the tallies of channels that there are not."""
-    numbers: NDArray[np.int64] = counts.view(np.int64)
-    return numbers[:TALLY_FROM + int(rules["channels"][0]) * GROUPS * len(MEASURES)]

@@ -24,7 +24,7 @@ from omnisim.sums import count, has_room
 
 
 class Desk(NamedTuple):
-    """What a part writes on in an evening with n orders at most, and m parcels that arrive."""
+    """What a part writes on in an evening with n orders at most, and m parcels that arrive; read before the next."""
 
     granted: NDArray[np.void]
     """VERDICT (n,)  scratch: what is decided where there is enough for all"""
@@ -58,12 +58,14 @@ class Evening(NamedTuple):
 
 
 def lay_desk(rules: Rules, orders: int, due: int, used: Desk | None = None) -> Desk:
-    """A desk for so many orders and parcels under way that arrive today; scratch of a former day is used again."""
+    """A desk for so many orders and parcels under way that arrive today; but for the parcels, that of a former day."""
     m, invited, others = orders + due, int(rules["invitations"][0]), int(rules["audience"][0]) + 1
-    scratch = used[:4] if used and used.parcels.size >= orders else (
-        np.empty(orders, VERDICT), np.empty(orders, np.uint64), np.empty(orders, np.uint64), np.empty(orders, PARCEL))
-    return Desk(*scratch, np.empty(orders, PARCEL), np.empty((m, 2), np.int64),
-                np.empty((orders * invited + m * others, 3), np.int64),
+    if used and orders <= used.parcels.size and m <= used.joins.shape[0]:
+        return used._replace(by_arrival=np.empty(orders, PARCEL))
+    n, m = 2 * orders, 2 * m  # the next days may bring more
+    return Desk(np.empty(n, VERDICT), np.empty(n, np.uint64), np.empty(n, np.uint64), np.empty(n, PARCEL),
+                np.empty(orders, PARCEL), np.empty((m, 2), np.int64),
+                np.empty((n * invited + m * others, 3), np.int64),
                 np.zeros((rules["places"][0], rules["skus"][0]), np.int64))
 
 
@@ -94,6 +96,9 @@ def pass_evening(c: Consumers, rules, today, counted, page: Page, demands, verdi
     Evening
     """
     r, t, counts = rules[0], today[0], counted[0]
+    for place in range(desk.restocked.shape[0]):
+        for sku in range(desk.restocked.shape[1]):
+            desk.restocked[place, sku] = 0
     if verdicts.size < demands.size:
         _grant(demands, desk.granted)
         verdicts = desk.granted
@@ -107,8 +112,8 @@ def pass_evening(c: Consumers, rules, today, counted, page: Page, demands, verdi
 
 
 @kernel
-def pass_day(c: Consumers, rules, today, counted, asked: Asked, w: Workspace, heard, low, high, period, page: Page,
-             lines, kept, desk: Desk, due):
+def pass_day(c: Consumers, rules, today, counted, numbers, asked: Asked, w: Workspace, news, low, high, period,
+             page: Page, lines, kept, desk: Desk, due):
     """Consumers low ≤ i < high live through a day on which there is enough for all, evening included.
 
     Parameters as for `journey.live_a_day` and `pass_evening`.
@@ -118,9 +123,9 @@ def pass_day(c: Consumers, rules, today, counted, asked: Asked, w: Workspace, he
     asked, or a larger one in its place; whether the evening is over (it is still to come if desk or page had no room
     for so many orders); Evening
     """
-    asked = live_a_day(c, rules, today, counted, asked, w, heard, low, high, period)
+    asked = live_a_day(c, rules, today, counted, numbers, asked, w, news, low, high, period)
     n, ended = counted[0].demands, counted[0].ended
-    fits = (n <= desk.parcels.size and has_room(page.second, n) and has_room(page.journeys, n + ended))
+    fits = (n <= desk.by_arrival.size and has_room(page.second, n) and has_room(page.journeys, n + ended))
     if fits and today[0].day >= 0:
         count(page.journeys, asked.ended, ended)
     demands = asked.demands[:n if fits else 0]

@@ -268,13 +268,14 @@ def _renew(c: Consumers, counts, low, high, period, day):
 
 
 @kernel
-def live_a_day(c: Consumers, rules, today, counted, asked: Asked, w: Workspace, news, low, high, period):
+def live_a_day(c: Consumers, rules, today, counted, numbers, asked: Asked, w: Workspace, news, low, high, period):
     """Consumers low ≤ i < high live through one day.
 
     Parameters
     ----------
     c : Consumers  changed in place, only between low and high
-    counts : Counts  added to
+    counted : COUNTS (1,)  overwritten
+    numbers : int64 (…,)  `day.in_use` of the same counts, to be cleared
     asked : Asked  overwritten
     w : Workspace  of this part
     news : int64 (n, 3)  what others passed on to consumers of this part: consumer, kind, channel, in order
@@ -286,6 +287,9 @@ def live_a_day(c: Consumers, rules, today, counted, asked: Asked, w: Workspace, 
     asked, or a larger one in its place
     """
     r, t, counts = rules[0], today[0], counted[0]
+    for n in range(numbers.size):
+        numbers[n] = 0
+    counts.scale = r.scale
     channels = r.channels
     draws = w.draws.view(np.uint16)
     starts = np.zeros(channels + 2, np.int64)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from omnisim.books import CLAIM, MEASURE, VERDICT
 from omnisim.ledger import Ledger
 from omnisim.market import community, journey, orders
 from omnisim.market.consumers import ALIVE, NEVER, S_B, S_D, S_M, S_X, SEAT, Consumers, allocate, settle_in, take_census
-from omnisim.market.day import Asked, Counts, Today, Workspace, add_counts, clear_counts, empty_counts
+from omnisim.market.day import Asked, Counts, Today, Workspace, add_counts, empty_counts, in_use
 from omnisim.market.evening import Desk, Evening, lay_desk, pass_day, pass_evening
 from omnisim.market.moves import SOURCE, TARGET
 from omnisim.market.reach import Media, open_media, sum_affinity
@@ -22,6 +23,7 @@ from omnisim.scenario.model import Scenario
 from omnisim.streams import CHUNK, hashes
 
 Ints = NDArray[np.int64]
+Rows = NDArray[np.void]
 SEARCHES, CONSULTATIONS = MEASURE["searches"], MEASURE["consultations"]
 
 
@@ -131,7 +133,7 @@ class Market:
         self.asked = [journey.empty_asked() for _ in self.parts]
         self.workspaces = [journey.empty_workspace(self.searches.size) for _ in self.parts]
         self.desks = [lay_desk(self.rules, 0, 0) for _ in self.parts]
-        self.counts = [empty_counts(self.rules) for _ in self.parts]
+        self.counts = [empty_counts() for _ in self.parts]
         self.joins, self.news = [[] for _ in self.parts], [[] for _ in self.parts]
 
     @property
@@ -142,8 +144,7 @@ class Market:
     def take_census(self, first_day: int, days: int, crew: Crew) -> tuple[Ints, Ints]:
         """Count the people of the first day: by stage, which is kept; returned by segment, and customers by day of the
         first order, for so many days from `first_day` on."""
-        found = crew.each(lambda p: take_census(self.consumers, self.rules, *self.parts[p], first_day, days),
-                          len(self.parts))
+        found = crew.each(take_census, [(self.consumers, self.rules, *part, first_day, days) for part in self.parts])
         self.stages, segments, born = (np.sum(part, axis=0) * self.rules["scale"][0] for part in
                                        zip(*found, strict=True))
         return segments, born
@@ -159,12 +160,11 @@ class Market:
         for p in range(len(self.parts)):
             self.joins[p], self.news[p] = [], []
 
-    def live(self, p: int, ledger: Ledger) -> None:
-        """The consumers of a part live through the day up to the checkout."""
-        self.counts[p] = counts = clear_counts(self.counts[p], self.rules)
-        self.asked[p] = journey.live_a_day(self.consumers, self.rules, self.today, counts, self.asked[p],
-                                           self.workspaces[p], self.heard[p], *self.parts[p], self.renewal)
-        self._close_day(p, ledger)
+    def live(self, crew: Crew, ledger: Ledger) -> None:
+        """All live through the day up to the checkout."""
+        self.asked = crew.each(journey.live_a_day, [self._day_of(p) for p in range(len(self.parts))])
+        for p in range(len(self.parts)):
+            self._close_day(p, ledger)
 
     def demand(self) -> Demand:
         """What all parts want to buy today."""
@@ -177,41 +177,54 @@ class Market:
         """What a part wants to buy today, DEMAND (n,)."""
         return self.asked[p].demands[:self.counts[p]["demands"][0]]
 
-    def settle(self, p: int, demands: NDArray[np.void], verdicts: NDArray[np.void], due: NDArray[np.void],
-               ledger: Ledger) -> Shipped:
-        """What was decided about the demands of a part takes effect and is booked; its parcels of today arrive.
+    def settle(self, crew: Crew, demands: Sequence[Rows], verdicts: Sequence[Rows], due: Sequence[Rows],
+               ledger: Ledger) -> list[Shipped]:
+        """What was decided about the demands takes effect and is booked; the parcels of today arrive.
 
         Parameters
         ----------
-        verdicts : VERDICT (n,)  of DEMAND (n,); (0,) if there is enough for all
-        due : PARCEL (m,)  parcels under way that arrive today; those that come back are marked
+        demands, verdicts : DEMAND (n,), VERDICT (n,)  part by part; a verdict is (0,) if there is enough for all
+        due : PARCEL (m,)  parcels under way that arrive today, part by part; those that come back are marked
         """
-        n = demands.size
-        self.desks[p] = desk = lay_desk(self.rules, n, due.size, self.desks[p])
-        done = pass_evening(self.consumers, self.rules, self.today, self.counts[p], ledger.page(p, n), demands,
-                            verdicts, ledger.blank_lines(p, n, self.today["day"][0]), ledger.sample, desk, due)
-        return self._close_evening(p, done, ledger)
+        done = crew.each(pass_evening, [self._evening_of(p, *given, ledger) for p, given in
+                                        enumerate(zip(demands, verdicts, due, strict=True))])
+        return [self._close_evening(p, one, ledger) for p, one in enumerate(done)]
 
-    def live_and_settle(self, p: int, due: NDArray[np.void], ledger: Ledger) -> Shipped:
-        """A part lives through a day on which there is enough for all, evening included."""
-        room = self.desks[p].parcels.size
-        self.counts[p] = counts = clear_counts(self.counts[p], self.rules)
-        self.desks[p] = desk = lay_desk(self.rules, room, due.size, self.desks[p])
-        self.asked[p], is_over, done = pass_day(
-            self.consumers, self.rules, self.today, counts, self.asked[p], self.workspaces[p], self.heard[p],
-            *self.parts[p], self.renewal, ledger.page(p, room), ledger.blank_lines(p, room, self.today["day"][0]),
-            ledger.sample, desk, due)
-        if is_over:
-            self.joins[p].append(self.asked[p].joins[:counts["joins"][0]])
-            return self._close_evening(p, done, ledger)
-        self._close_day(p, ledger)
-        self.desks[p] = lay_desk(self.rules, 2 * self.wanted(p).size, 0)  # room for the days to come
-        return self.settle(p, self.wanted(p), ALL_GRANTED, due, ledger)
+    def live_and_settle(self, crew: Crew, due: Sequence[Rows], ledger: Ledger) -> list[Shipped]:
+        """All live through a day on which there is enough for all, evening included."""
+        calls = []
+        for p, arriving in enumerate(due):
+            room = self.desks[p].parcels.size
+            self.desks[p] = desk = lay_desk(self.rules, room, arriving.size, self.desks[p])
+            lines = ledger.blank_lines(p, room, self.today["day"][0])
+            calls.append((*self._day_of(p), ledger.pages[p], lines, ledger.sample, desk, arriving))
+        shipped = []
+        for p, (asked, is_over, done) in enumerate(crew.each(pass_day, calls)):
+            self.asked[p] = asked
+            if is_over:
+                self.joins[p].append(asked.joins[:self.counts[p]["joins"][0]])
+            else:  # there was no room for so many orders
+                self._close_day(p, ledger)
+                done = pass_evening(*self._evening_of(p, self.wanted(p), ALL_GRANTED, due[p], ledger))
+            shipped.append(self._close_evening(p, done, ledger))
+        return shipped
+
+    def _day_of(self, p: int) -> tuple[Any, ...]:
+        """What `live_a_day` takes for a part."""
+        return (self.consumers, self.rules, self.today, self.counts[p], in_use(self.counts[p], self.rules),
+                self.asked[p], self.workspaces[p], self.heard[p], *self.parts[p], self.renewal)
 
     def _close_day(self, p: int, ledger: Ledger) -> None:
         asked, counts = self.asked[p], self.counts[p]
         self.joins[p].append(asked.joins[:counts["joins"][0]])
         ledger.add_journeys(p, asked.ended[:counts["ended"][0]], self.today["day"][0])
+
+    def _evening_of(self, p: int, demands: Rows, verdicts: Rows, due: Rows, ledger: Ledger) -> tuple[Any, ...]:
+        """What `pass_evening` takes for a part."""
+        n = demands.size
+        self.desks[p] = desk = lay_desk(self.rules, n, due.size, self.desks[p])
+        return (self.consumers, self.rules, self.today, self.counts[p], ledger.page(p, n), demands, verdicts,
+                ledger.blank_lines(p, n, self.today["day"][0]), ledger.sample, desk, due)
 
     def _close_evening(self, p: int, done: Evening, ledger: Ledger) -> Shipped:
         desk = self.desks[p]
@@ -264,8 +277,8 @@ def open_market(scenario: Scenario, seed: int, replication: int, parts: list[tup
     rules = compile_rules(scenario, seed, replication, looseness=looseness)
     n, channels = scenario.population.size, len(active_channels(scenario))
     consumers = allocate(n, channels)
-    crew.each(lambda p: settle_in(consumers, rules, *parts[p]), len(parts))
-    grains = sum(crew.each(lambda p: sum_affinity(consumers, *parts[p], channels), len(parts)),
+    crew.each(settle_in, [(consumers, rules, *part) for part in parts])
+    grains = sum(crew.each(sum_affinity, [(consumers, *part, channels) for part in parts]),
                  np.zeros(channels, np.int64))
     seats = _first_seats(scenario, rules, consumers)
     renewal = scenario.population.renewal
