@@ -14,10 +14,15 @@ from omnisim.streams import CHUNK
 T = TypeVar("T")
 
 
-def split_population(size: int, parts: int) -> list[tuple[int, int]]:
-    """Consecutive parts of nearly equal size, at multiples of a chunk."""
+HEAD_START = 6
+"""Chunks that the caller lives through while the other threads wake, and read their results."""
+
+
+def split_population(size: int, parts: int, ahead: int = 0) -> list[tuple[int, int]]:
+    """Consecutive parts of nearly equal size, at multiples of a chunk; the first takes `ahead` chunks more."""
     chunks = -(-size // CHUNK)
-    edges = [min(size, chunks * n // parts * CHUNK) for n in range(parts)] + [size]
+    shared = max(0, chunks - ahead)
+    edges = [0, *(min(size, (chunks - shared + shared * n // parts) * CHUNK) for n in range(1, parts)), size]
     return [(low, high) for low, high in pairwise(edges) if high > low]
 
 

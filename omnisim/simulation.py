@@ -35,7 +35,7 @@ from omnisim.market.day import TODAY, Today
 from omnisim.market.market import ALL_GRANTED, Market, Shipped, open_market
 from omnisim.market.reach import Bought, buy
 from omnisim.market.rules import active_channels
-from omnisim.parts import ALONE, Crew, split_population
+from omnisim.parts import ALONE, HEAD_START, Crew, split_population
 from omnisim.plan import Plan, Policy, to_cents
 from omnisim.review import Desk, Reader
 from omnisim.scenario.model import Scenario
@@ -69,18 +69,18 @@ class World:
         return copy.deepcopy(self)
 
 
-def open_world(scenario: Scenario, seed: int, replication: int = 0, *, parts: int = 1,
+def open_world(scenario: Scenario, seed: int, replication: int = 0, *, parts: int = 1, ahead: int = 0,
                orders: Literal["auto", "none"] = "auto", looseness: float = 1.0,
                crew: Crew = ALONE) -> World:
     """The world on the morning of the first day of the warm-up.
 
     Parameters
     ----------
-    parts : int  how many parts the population is lived in; changes no result
+    parts, ahead : int  see `split_population`; they change no result
     orders : "auto" keeps order lines (a sample by consumer above a million), "none" keeps none
     looseness : float ≥ 1  loosens the bounds of the scan; changes no result
     """
-    split = split_population(scenario.population.size, parts)
+    split = split_population(scenario.population.size, parts, ahead)
     market = open_market(scenario, seed, replication, split, looseness=looseness, crew=crew)
     names = active_channels(scenario)
     ledger = Ledger(scenario, names, orders == "auto", len(split))
@@ -266,8 +266,8 @@ def warm_up(scenario: Scenario, seed: int = 1, replication: int = 0, *, threads:
     """The world on the first reported morning: one snapshot for every plan that is compared on it."""
     horizon = scenario.horizon
     with Crew(threads) as crew:
-        world = open_world(scenario, seed, replication, parts=parts or threads, orders=orders, looseness=looseness,
-                           crew=crew)
+        world = open_world(scenario, seed, replication, parts=parts or threads, ahead=0 if parts else HEAD_START,
+                           orders=orders, looseness=looseness, crew=crew)
         Run(world, Plan(), None, None, crew).advance(0, progress, 0, horizon.warm_up + horizon.days)
     return world
 
