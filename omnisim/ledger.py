@@ -255,8 +255,7 @@ class Ledger:
         starts = (np.cumsum(each_day.T) - each_day.T.ravel()).reshape(days, -1)  # day after day, part after part
         orders = np.empty(sum(self.n_lines), ORDER_DTYPE)
         weight = self.scenario.population.scale << self.halvings
-        crew.each(lay_out, [(lines, starts[:, p].copy(), days, weight, place, orders)
-                            for p, lines in enumerate(written)])
+        crew.each(lay_out, lambda p: (written[p], starts[:, p].copy(), days, weight, place, orders), len(written))
         if self.returned and orders.size:
             back = np.concatenate([ids for _, ids in self.returned])
             when = np.concatenate([np.full(ids.size, day) for day, ids in self.returned])

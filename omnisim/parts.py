@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import pairwise
 from queue import SimpleQueue
 from threading import Thread
@@ -48,16 +48,16 @@ class Crew:
         for todo, _ in self._lines:
             todo.put(None)
 
-    def each(self, work: Callable[..., T], calls: Sequence[tuple[Any, ...]]) -> list[T]:
-        """What the work gives for the arguments of each call; calls go to the threads in turn."""
+    def each(self, work: Callable[..., T], given: Callable[[int], tuple[Any, ...]], parts: int) -> list[T]:
+        """What the work gives for each part; `given` tells its arguments. Parts go to the threads in turn."""
         threads = len(self._lines) + 1
-        others = self._lines[:len(calls) - 1]
-        for n, (todo, _) in enumerate(others, start=1):
-            todo.put((work, calls[n::threads]))
-        found: list[Any] = [None] * len(calls)
+        others = self._lines[:parts - 1]
+        for n, (todo, _) in enumerate(others, start=1):  # first, so that they wake meanwhile
+            todo.put((work, [given(p) for p in range(n, parts, threads)]))
+        found: list[Any] = [None] * parts
         failed: list[BaseException] = []
         try:
-            found[::threads] = [work(*call) for call in calls[::threads]]
+            found[::threads] = [work(*given(p)) for p in range(0, parts, threads)]
         finally:  # nobody is left at work on what the caller may touch next
             for n, (_, done) in enumerate(others, start=1):
                 results, error = done.get()

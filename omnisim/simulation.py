@@ -204,7 +204,7 @@ class Run:
         if not world.backend.is_endless:
             few = sum(part.size for part in demand.parts) + world.fulfilment.due(day) < FEW
             self._ship(world.market.settle, day, demand.parts, verdicts, few=few)
-        world.ledger.number_orders(waits=not world.backend.is_endless)
+        world.ledger.number_orders(waits=self.scenario.supply.shortage.wait > 0)
         if world.market.has_baskets and world.backend.backlog.size:
             for _, _, parcels in world.ledger.fresh:
                 world.backend.backlog.join_orders(parcels, day)

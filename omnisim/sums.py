@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from omnisim.compiled import formula, kernel, melted
+from omnisim.compiled import kernel, melted
 from omnisim.processor import prefetch
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -73,19 +73,19 @@ def count(sums: Sums, keys, size):
         sums.values[row_of(sums, keys[n]), 0] += 1
 
 
-@formula
-def has_room(sums: Sums, more: int) -> bool:
+@melted
+def has_room(sums: Sums, more):
     """Whether so many more keys leave a third of the sums empty."""
-    return bool(3 * (sums.used[0] + more) <= 2 * sums.keys.size)
+    return 3 * (sums.used[0] + more) <= 2 * sums.keys.size
 
 
 def with_room(sums: Sums, more: int) -> Sums:
     """The same sums with room for so many more keys."""
-    if has_room(sums, more):
-        return sums
     size = sums.keys.size
     while 3 * (int(sums.used[0]) + more) > 2 * size:
         size *= 2
+    if size == sums.keys.size:
+        return sums
     larger = empty_sums(sums.values.shape[1], size)
     _move(sums, larger)
     return larger

@@ -121,6 +121,7 @@ COUNTS = np.dtype([
 """What one part of the population counts on one day; `add_counts` adds what stands from `looked` on."""
 Counts = Any
 """COUNTS (1,)"""
+TALLY_SIZE = GROUPS * len(MEASURES)
 SUMS_FROM, TALLY_FROM = (COUNTS.fields[name][1] // 8 for name in ("looked", "tally"))  # type: ignore[index]
 
 
@@ -174,7 +175,7 @@ def empty_counts() -> Counts:
 def in_use(counts: Counts, rules: Rules) -> NDArray[np.int64]:
     """The counts as plain numbers, without the tallies of channels that there are not."""
     numbers: NDArray[np.int64] = counts.view(np.int64)
-    return numbers[:TALLY_FROM + int(rules["channels"][0]) * GROUPS * len(MEASURES)]
+    return numbers[:TALLY_FROM + int(rules["channels"][0]) * TALLY_SIZE]
 
 
 def add_counts(parts: Sequence[Counts], rules: Rules) -> Counts:

@@ -59,10 +59,10 @@ class Evening(NamedTuple):
 
 def lay_desk(rules: Rules, orders: int, due: int, used: Desk | None = None) -> Desk:
     """A desk for so many orders and parcels under way that arrive today; but for the parcels, that of a former day."""
-    m, invited, others = orders + due, int(rules["invitations"][0]), int(rules["audience"][0]) + 1
-    if used and orders <= used.parcels.size and m <= used.joins.shape[0]:
+    if used and orders <= used.parcels.size and orders + due <= used.joins.shape[0]:
         return used._replace(by_arrival=np.empty(orders, PARCEL))
-    n, m = 2 * orders, 2 * m  # the next days may bring more
+    n, m = 2 * orders, 2 * (orders + due)  # the next days may bring more
+    invited, others = int(rules["invitations"][0]), int(rules["audience"][0]) + 1
     return Desk(np.empty(n, VERDICT), np.empty(n, np.uint64), np.empty(n, np.uint64), np.empty(n, PARCEL),
                 np.empty(orders, PARCEL), np.empty((m, 2), np.int64),
                 np.empty((n * invited + m * others, 3), np.int64),

@@ -34,6 +34,8 @@ np.subtract.at(MOVED, (np.arange(len(SOURCE)), SOURCE), 1)
 MOVED[25] = 0  # an advocate who exposes a neighbour does not move
 
 NOBODY = np.empty((0, 3), np.int64)
+CHANNEL, KIND_AND_CHANNEL = 5, 8
+"""Bits that hold a channel, and a kind of news with it."""
 
 
 ALL_GRANTED = np.empty(0, VERDICT)
@@ -144,7 +146,8 @@ class Market:
     def take_census(self, first_day: int, days: int, crew: Crew) -> tuple[Ints, Ints]:
         """Count the people of the first day: by stage, which is kept; returned by segment, and customers by day of the
         first order, for so many days from `first_day` on."""
-        found = crew.each(take_census, [(self.consumers, self.rules, *part, first_day, days) for part in self.parts])
+        found = crew.each(take_census, lambda p: (self.consumers, self.rules, *self.parts[p], first_day, days),
+                          len(self.parts))
         self.stages, segments, born = (np.sum(part, axis=0) * self.rules["scale"][0] for part in
                                        zip(*found, strict=True))
         return segments, born
@@ -155,14 +158,15 @@ class Market:
         self.today, self.from_groups, self.heard = today, [], [NOBODY for _ in self.parts]
         if any(some.size for some in news):
             told = np.concatenate(news)
-            told = told[np.lexsort((told[:, 2], told[:, 1], told[:, 0]))]
+            keys = (told[:, 0] << KIND_AND_CHANNEL) + (told[:, 1] << CHANNEL) + told[:, 2]
+            told = told[np.argsort(keys, kind="stable")]
             self.heard = np.split(told, np.searchsorted(told[:, 0], [low for low, _ in self.parts[1:]]))
         for p in range(len(self.parts)):
             self.joins[p], self.news[p] = [], []
 
     def live(self, crew: Crew, ledger: Ledger) -> None:
         """All live through the day up to the checkout."""
-        self.asked = crew.each(journey.live_a_day, [self._day_of(p) for p in range(len(self.parts))])
+        self.asked = crew.each(journey.live_a_day, self._day_of, len(self.parts))
         for p in range(len(self.parts)):
             self._close_day(p, ledger)
 
@@ -186,20 +190,20 @@ class Market:
         demands, verdicts : DEMAND (n,), VERDICT (n,)  part by part; a verdict is (0,) if there is enough for all
         due : PARCEL (m,)  parcels under way that arrive today, part by part; those that come back are marked
         """
-        done = crew.each(pass_evening, [self._evening_of(p, *given, ledger) for p, given in
-                                        enumerate(zip(demands, verdicts, due, strict=True))])
+        done = crew.each(pass_evening, lambda p: self._evening_of(p, demands[p], verdicts[p], due[p], ledger),
+                         len(self.parts))
         return [self._close_evening(p, one, ledger) for p, one in enumerate(done)]
 
     def live_and_settle(self, crew: Crew, due: Sequence[Rows], ledger: Ledger) -> list[Shipped]:
         """All live through a day on which there is enough for all, evening included."""
-        calls = []
-        for p, arriving in enumerate(due):
+        def given(p: int) -> tuple[Any, ...]:
             room = self.desks[p].parcels.size
-            self.desks[p] = desk = lay_desk(self.rules, room, arriving.size, self.desks[p])
+            self.desks[p] = desk = lay_desk(self.rules, room, due[p].size, self.desks[p])
             lines = ledger.blank_lines(p, room, self.today["day"][0])
-            calls.append((*self._day_of(p), ledger.pages[p], lines, ledger.sample, desk, arriving))
+            return (*self._day_of(p), ledger.pages[p], lines, ledger.sample, desk, due[p])
+
         shipped = []
-        for p, (asked, is_over, done) in enumerate(crew.each(pass_day, calls)):
+        for p, (asked, is_over, done) in enumerate(crew.each(pass_day, given, len(self.parts))):
             self.asked[p] = asked
             if is_over:
                 self.joins[p].append(asked.joins[:self.counts[p]["joins"][0]])
@@ -277,8 +281,8 @@ def open_market(scenario: Scenario, seed: int, replication: int, parts: list[tup
     rules = compile_rules(scenario, seed, replication, looseness=looseness)
     n, channels = scenario.population.size, len(active_channels(scenario))
     consumers = allocate(n, channels)
-    crew.each(settle_in, [(consumers, rules, *part) for part in parts])
-    grains = sum(crew.each(sum_affinity, [(consumers, *part, channels) for part in parts]),
+    crew.each(settle_in, lambda p: (consumers, rules, *parts[p]), len(parts))
+    grains = sum(crew.each(sum_affinity, lambda p: (consumers, *parts[p], channels), len(parts)),
                  np.zeros(channels, np.int64))
     seats = _first_seats(scenario, rules, consumers)
     renewal = scenario.population.renewal
