@@ -14,7 +14,7 @@ from omnisim.streams import CHUNK
 T = TypeVar("T")
 
 
-HEAD_START = 6
+HEAD_START = 8
 """Chunks that the caller lives through while the other threads wake, and read their results."""
 
 

@@ -82,8 +82,8 @@ def test_parts_cover_the_population_at_chunks() -> None:
         split = split_population(size, parts)
         assert [low for low, _ in split] == [0, *(high for _, high in split[:-1])] and split[-1][1] == size
         assert all(low % CHUNK == 0 and low < high for low, high in split)
-    assert split_population(100 * CHUNK, 2, 6) == [(0, 53 * CHUNK), (53 * CHUNK, 100 * CHUNK)]
-    assert split_population(5 * CHUNK, 2, 6) == [(0, 5 * CHUNK)]
+    assert split_population(100 * CHUNK, 2, 8) == [(0, 54 * CHUNK), (54 * CHUNK, 100 * CHUNK)]
+    assert split_population(5 * CHUNK, 2, 8) == [(0, 5 * CHUNK)]
 
 
 def test_a_seed_and_a_replication_are_luck_of_their_own(brand: Scenario, books: Books) -> None:
