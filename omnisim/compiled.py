@@ -27,11 +27,25 @@ def _stamp() -> str:
 STAMP = _stamp()
 
 
+def _keep_by_stamp(kept: Any) -> None:
+    """Compiled code counts for this source alone; what another one kept, and this one cannot even read, is not there."""
+    read = kept._load_index
+
+    def load_index() -> dict[Any, Any]:
+        try:
+            found: dict[Any, Any] = read()
+        except (AttributeError, ImportError):  # it speaks of types that have gone
+            return {}
+        return found
+
+    kept._source_stamp, kept._load_index = STAMP, load_index
+
+
 def _compile(function: Callable[..., Any], **options: Any) -> Any:
     """Compile a function once for the types of its arguments, not again for each constant that a caller writes."""
     try:
         compiled = njit(cache=True, **options)(function)
-        compiled._cache._cache_file._source_stamp = STAMP
+        _keep_by_stamp(compiled._cache._cache_file)
     except RuntimeError:  # no place to keep compiled code: compile at each start
         compiled = njit(**options)(function)
     template = compiled.get_call_template

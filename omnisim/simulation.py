@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from omnisim.books import MEASURE, Books
 from omnisim.exchange import give_out
+from omnisim.first_start import get_help
 from omnisim.ledger import Ledger
 from omnisim.market.day import TODAY, Today
 from omnisim.market.market import ALL_GRANTED, Market, Shipped, open_market
@@ -80,6 +81,7 @@ def open_world(scenario: Scenario, seed: int, replication: int = 0, *, parts: in
     orders : "auto" keeps order lines (a sample by consumer above a million), "none" keeps none
     looseness : float ≥ 1  loosens the bounds of the scan; changes no result
     """
+    get_help()
     split = split_population(scenario.population.size, parts, ahead)
     market = open_market(scenario, seed, replication, split, looseness=looseness, crew=crew)
     names = active_channels(scenario)

@@ -23,7 +23,7 @@ from omnisim.market.rules import Rules
 from omnisim.sums import count, has_room
 
 
-class Desk(NamedTuple):
+class Slate(NamedTuple):
     """What a part writes on in an evening with n orders at most, and m parcels that arrive; read before the next."""
 
     granted: NDArray[np.void]
@@ -45,7 +45,7 @@ class Desk(NamedTuple):
 
 
 class Evening(NamedTuple):
-    """How much of a desk was written."""
+    """How much of a slate was written."""
 
     lines: int
     """order lines written for the table of orders"""
@@ -57,13 +57,13 @@ class Evening(NamedTuple):
     """(LATEST + 1,) where in `by_arrival` the parcels of today, tomorrow, … begin"""
 
 
-def lay_desk(rules: Rules, orders: int, due: int, used: Desk | None = None) -> Desk:
-    """A desk for so many orders and parcels under way that arrive today; but for the parcels, that of a former day."""
+def clean_slate(rules: Rules, orders: int, due: int, used: Slate | None = None) -> Slate:
+    """A slate for so many orders and parcels under way that arrive today; but for the parcels, that of a former day."""
     if used and orders <= used.parcels.size and orders + due <= used.joins.shape[0]:
         return used._replace(by_arrival=np.empty(orders, PARCEL))
     n, m = 2 * orders, 2 * (orders + due)  # the next days may bring more
     invited, others = int(rules["invitations"][0]), int(rules["audience"][0]) + 1
-    return Desk(np.empty(n, VERDICT), np.empty(n, np.uint64), np.empty(n, np.uint64), np.empty(n, PARCEL),
+    return Slate(np.empty(n, VERDICT), np.empty(n, np.uint64), np.empty(n, np.uint64), np.empty(n, PARCEL),
                 np.empty(orders, PARCEL), np.empty((m, 2), np.int64),
                 np.empty((n * invited + m * others, 3), np.int64),
                 np.zeros((rules["places"][0], rules["skus"][0]), np.int64))
@@ -79,7 +79,7 @@ def _grant(demands, verdicts):
 
 
 @kernel
-def pass_evening(c: Consumers, rules, today, counted, page: Page, demands, verdicts, lines, kept, desk: Desk, due):
+def pass_evening(c: Consumers, rules, today, counted, page: Page, demands, verdicts, lines, kept, slate: Slate, due):
     """Orders of a part take effect, their parcels leave, and what is due arrives: parcels under way, then today's.
 
     Parameters
@@ -96,38 +96,38 @@ def pass_evening(c: Consumers, rules, today, counted, page: Page, demands, verdi
     Evening
     """
     r, t, counts = rules[0], today[0], counted[0]
-    for place in range(desk.restocked.shape[0]):
-        for sku in range(desk.restocked.shape[1]):
-            desk.restocked[place, sku] = 0
+    for place in range(slate.restocked.shape[0]):
+        for sku in range(slate.restocked.shape[1]):
+            slate.restocked[place, sku] = 0
     if verdicts.size < demands.size:
-        _grant(demands, desk.granted)
-        verdicts = desk.granted
+        _grant(demands, slate.granted)
+        verdicts = slate.granted
     n_lines, n_parcels, n_orders, n_news = book_orders(c, r, t, counts, page, demands, verdicts, lines, kept,
-                                                       desk.lapses, desk.own, desk.parcels, desk.news)
-    starts = sort_by_arrival(desk.parcels, n_parcels, t.day, desk.by_arrival)
-    n_joins, n_news = deliver(c, r, t, counts, due, 0, due.size, desk.joins, 0, desk.news, n_news, desk.restocked)
-    n_joins, n_news = deliver(c, r, t, counts, desk.by_arrival, 0, starts[1], desk.joins, n_joins, desk.news, n_news,
-                              desk.restocked)
+                                                       slate.lapses, slate.own, slate.parcels, slate.news)
+    starts = sort_by_arrival(slate.parcels, n_parcels, t.day, slate.by_arrival)
+    n_joins, n_news = deliver(c, r, t, counts, due, 0, due.size, slate.joins, 0, slate.news, n_news, slate.restocked)
+    n_joins, n_news = deliver(c, r, t, counts, slate.by_arrival, 0, starts[1], slate.joins, n_joins, slate.news, n_news,
+                              slate.restocked)
     return Evening(n_lines, n_orders, n_joins, n_news, starts)
 
 
 @kernel
 def pass_day(c: Consumers, rules, today, counted, numbers, asked: Asked, w: Workspace, news, low, high, period,
-             page: Page, lines, kept, desk: Desk, due):
+             page: Page, lines, kept, slate: Slate, due):
     """Consumers low ≤ i < high live through a day on which there is enough for all, evening included.
 
     Parameters as for `journey.live_a_day` and `pass_evening`.
 
     Returns
     -------
-    asked, or a larger one in its place; whether the evening is over (it is still to come if desk or page had no room
+    asked, or a larger one in its place; whether the evening is over (it is still to come if slate or page had no room
     for so many orders); Evening
     """
     asked = live_a_day(c, rules, today, counted, numbers, asked, w, news, low, high, period)
     n, ended = counted[0].demands, counted[0].ended
-    fits = (n <= desk.by_arrival.size and has_room(page.second, n) and has_room(page.journeys, n + ended))
+    fits = (n <= slate.by_arrival.size and has_room(page.second, n) and has_room(page.journeys, n + ended))
     if fits and today[0].day >= 0:
         count(page.journeys, asked.ended, ended)
     demands = asked.demands[:n if fits else 0]
-    return asked, fits, pass_evening(c, rules, today, counted, page, demands, desk.granted[:0], lines, kept, desk,
+    return asked, fits, pass_evening(c, rules, today, counted, page, demands, slate.granted[:0], lines, kept, slate,
                                      due[:due.size if fits else 0])

@@ -14,7 +14,7 @@ from omnisim.ledger import Ledger
 from omnisim.market import community, journey, orders
 from omnisim.market.consumers import ALIVE, NEVER, S_B, S_D, S_M, S_X, SEAT, Consumers, allocate, settle_in, take_census
 from omnisim.market.day import Asked, Counts, Today, Workspace, add_counts, empty_counts, in_use
-from omnisim.market.evening import Desk, Evening, lay_desk, pass_day, pass_evening
+from omnisim.market.evening import Evening, Slate, clean_slate, pass_day, pass_evening
 from omnisim.market.moves import SOURCE, TARGET
 from omnisim.market.reach import Media, open_media, sum_affinity
 from omnisim.market.rules import Rules, active_channels, compile_rules
@@ -126,7 +126,7 @@ class Market:
     counts: list[Counts] = field(init=False)
     asked: list[Asked] = field(init=False)
     workspaces: list[Workspace] = field(init=False)
-    desks: list[Desk] = field(init=False)
+    slates: list[Slate] = field(init=False)
     today: Today = field(init=False)
     joins: list[list[Ints]] = field(init=False)
 
@@ -134,7 +134,7 @@ class Market:
         self.searches = np.zeros(self.rules["channels"][0])
         self.asked = [journey.empty_asked() for _ in self.parts]
         self.workspaces = [journey.empty_workspace(self.searches.size) for _ in self.parts]
-        self.desks = [lay_desk(self.rules, 0, 0) for _ in self.parts]
+        self.slates = [clean_slate(self.rules, 0, 0) for _ in self.parts]
         self.counts = [empty_counts() for _ in self.parts]
         self.joins, self.news = [[] for _ in self.parts], [[] for _ in self.parts]
 
@@ -197,10 +197,10 @@ class Market:
     def live_and_settle(self, crew: Crew, due: Sequence[Rows], ledger: Ledger) -> list[Shipped]:
         """All live through a day on which there is enough for all, evening included."""
         def given(p: int) -> tuple[Any, ...]:
-            room = self.desks[p].parcels.size
-            self.desks[p] = desk = lay_desk(self.rules, room, due[p].size, self.desks[p])
+            room = self.slates[p].parcels.size
+            self.slates[p] = slate = clean_slate(self.rules, room, due[p].size, self.slates[p])
             lines = ledger.blank_lines(p, room, self.today["day"][0])
-            return (*self._day_of(p), ledger.pages[p], lines, ledger.sample, desk, due[p])
+            return (*self._day_of(p), ledger.pages[p], lines, ledger.sample, slate, due[p])
 
         shipped = []
         for p, (asked, is_over, done) in enumerate(crew.each(pass_day, given, len(self.parts))):
@@ -226,17 +226,17 @@ class Market:
     def _evening_of(self, p: int, demands: Rows, verdicts: Rows, due: Rows, ledger: Ledger) -> tuple[Any, ...]:
         """What `pass_evening` takes for a part."""
         n = demands.size
-        self.desks[p] = desk = lay_desk(self.rules, n, due.size, self.desks[p])
+        self.slates[p] = slate = clean_slate(self.rules, n, due.size, self.slates[p])
         return (self.consumers, self.rules, self.today, self.counts[p], ledger.page(p, n), demands, verdicts,
-                ledger.blank_lines(p, n, self.today["day"][0]), ledger.sample, desk, due)
+                ledger.blank_lines(p, n, self.today["day"][0]), ledger.sample, slate, due)
 
     def _close_evening(self, p: int, done: Evening, ledger: Ledger) -> Shipped:
-        desk = self.desks[p]
-        self.joins[p].append(desk.joins[:done.joins])
-        self.news[p].append(desk.news[:done.news])
-        parcels = desk.by_arrival[:done.starts[-1]]
+        slate = self.slates[p]
+        self.joins[p].append(slate.joins[:done.joins])
+        self.news[p].append(slate.news[:done.news])
+        parcels = slate.by_arrival[:done.starts[-1]]
         ledger.add_orders(p, done.lines, done.orders, parcels)
-        return Shipped(parcels, done.starts, desk.restocked)
+        return Shipped(parcels, done.starts, slate.restocked)
 
     def hours(self) -> Ints:
         """Visits, orders and cancellations of today by channel and hour, (channels, 24, 3), on days with broadcasts."""
