@@ -28,7 +28,7 @@ STAMP = _stamp()
 
 
 def _keep_by_stamp(kept: Any) -> None:
-    """Compiled code counts for this source alone; what another one kept, and this one cannot even read, is not there."""
+    """Compiled code counts for this source alone; what another kept, and this one cannot even read, is not there."""
     read = kept._load_index
 
     def load_index() -> dict[Any, Any]:

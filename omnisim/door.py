@@ -6,13 +6,13 @@ Heavy imports are inside the functions.
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from omnisim.choice import Choice, Policies, as_policy, make_arms, resolve
 from omnisim.errors import Fault, UsageError
+from omnisim.machine import available_threads
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -333,11 +333,6 @@ def compare(scenario: Scenario | Mapping[str, Scenario],
 
 COMPARED = ("profit", "gmv", "orders", "new_customers", "media", "roi")
 """Figures compared unless others are asked for."""
-
-
-def available_threads() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _check_scenario(scenario: object) -> None:

@@ -7,7 +7,6 @@ process compiles what the run will meet last, and the run finds it done.
 from __future__ import annotations
 
 import atexit
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +18,7 @@ from numba import typeof
 from omnisim.books import COHORT, ORDER_DTYPE, PARCEL, VERDICT
 from omnisim.compiled import STAMP
 from omnisim.ledger import Page
+from omnisim.machine import available_threads
 from omnisim.market import community, evening, journey, scan, visits
 from omnisim.market.consumers import allocate
 from omnisim.market.day import DEMAND, TODAY, empty_counts
@@ -65,9 +65,8 @@ def compile_what_is_needed_last() -> None:
 
 def get_help() -> None:
     """Start the second process, if nothing has been compiled for this source, and there is a processor for it."""
-    kept = getattr(journey.live_a_day._cache, "cache_path", None)
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if kept is None or processors < 2:
+    kept = journey.live_a_day._cache.cache_path
+    if kept is None or available_threads() < 2:
         return
     mark = Path(kept) / MARK
     try:

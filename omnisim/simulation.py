@@ -12,8 +12,9 @@ Each day, SimPy's clock calls in this order:
 6. 22:00 replenishment by plan and rules: transfers, supplies from node to node, orders to suppliers, express
 7. 24:00 the books are closed for the day
 
-Where stock is unlimited nobody waits for anybody: each part of the population lives, settles and receives its parcels
-in one go, to the same result.
+What parcels bring about concerns nobody but their consumers, who open them in the course of step 4. Where stock is
+unlimited nobody waits for anybody: each part of the population lives through the whole day in one go, to the same
+result.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from omnisim import door
 from omnisim.errors import Fault, UsageError
+from omnisim.machine import available_threads
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,7 +87,7 @@ def replenish(scenario: Scenario | None = None, *, items: pd.DataFrame | str | P
         demand = forecast_table(history, periods)
     opening = None
     if scenario is not None and items is None:
-        opening = opening_of(door.warmed(scenario, seed, 0, door.available_threads(), "none", progress,
+        opening = opening_of(door.warmed(scenario, seed, 0, available_threads(), "none", progress,
                                          again=demand is None))
     if demand is None and scenario is not None:
         demand = simulated_demand(door.run(scenario, seed=seed, orders="none", progress=progress).stock, days)

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omnisim.door import MOST_THREADS, Progress, available_threads
+from omnisim.door import MOST_THREADS, Progress
 from omnisim.errors import Fault, UsageError
+from omnisim.machine import available_threads
 
 if TYPE_CHECKING:
     from omnisim.scenario.model import Scenario

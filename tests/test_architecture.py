@@ -33,6 +33,7 @@ LAYERS = (  # a room may import from the rows below its own, and from itself
     {"simulation"},
     {"review"},  # what a policy is shown, and what it decides
     {"exchange"},  # what market and supply hand to each other
+    {"first_start"},  # kernels compiled by two processes
     {"market", "supply"},
     {"ledger", "plan_file"},
     {"plan_orders"},  # a plan's orders on their dates, as a table
@@ -45,7 +46,7 @@ LAYERS = (  # a room may import from the rows below its own, and from itself
     {"portable"},
     {"alias", "processor"},  # look-ups by chance; what compiled code asks of the processor
     {"compiled"},
-    {"vocabulary"},
+    {"vocabulary", "machine"},
     {"errors"},
 )
 RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}

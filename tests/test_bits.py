@@ -10,7 +10,9 @@ from building import channel, scenario, small_brand
 
 import omnisim as om
 from omnisim.books import MEASURE, TOUCHES, Books
-from omnisim.parts import split_population
+from omnisim.ledger import Ledger
+from omnisim.market.market import ALL_GRANTED, Market, Shipped
+from omnisim.parts import Crew, split_population
 from omnisim.plan import Plan
 from omnisim.scenario.model import Scenario
 from omnisim.simulation import World, finish, simulate, warm_up
@@ -63,6 +65,26 @@ def test_the_scenario_uses_what_could_break(books: Books) -> None:
 def test_threads_parts_and_loose_bounds_change_no_bit(brand: Scenario, books: Books, options: dict) -> None:
     again = finish(warm_up(brand, **options), threads=options["threads"])
     assert differences(books, again) == []
+
+
+def test_a_day_in_one_go_is_a_day_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where stock is endless; a broadcast brings more orders than a day has room for, so that it is finished apart."""
+    brand = small_brand(population={"size": 3 * CHUNK}, horizon={"days": 40, "warm_up": 20}, supply={"unlimited": True},
+                        calendar={"campaigns": [{"name": "rush", "start": "2024-06-10", "end": "2024-06-12",
+                                                 "factor": 20.0}]})
+    apart = []
+    evening = Market._evening_of
+    monkeypatch.setattr(Market, "_evening_of", lambda self, *given: apart.append(1) or evening(self, *given))
+    at_once = finish(warm_up(brand, parts=2))
+    assert 2 < len(apart) < 30
+
+    def step_by_step(self: Market, crew: Crew, due: list, ledger: Ledger) -> list[Shipped]:
+        self.live(crew, ledger)
+        wanted = [self.wanted(p) for p in range(len(self.parts))]
+        return self.settle(crew, wanted, [ALL_GRANTED for _ in wanted], due, ledger)
+
+    monkeypatch.setattr(Market, "live_and_settle", step_by_step)
+    assert differences(at_once, finish(warm_up(brand, parts=3))) == []
 
 
 def test_bounds_hold_where_hazards_are_high_and_the_season_is_low() -> None:
