@@ -18,9 +18,12 @@ _ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 
 class Section(BaseModel):
-    """A part of a scenario: frozen, and every key it does not know is refused."""
+    """A part of a scenario: frozen, and every key it does not know is refused.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    Its validator is built at first use, with those of its parts: for each part by itself would take as long again.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)
 
 
 def quantity(default: Any = ..., *, unit: str, ge: float | None = None, gt: float | None = None,
