@@ -153,7 +153,7 @@ class Market:
         return segments, born
 
     def begin(self, today: Today) -> None:
-        """A new day: clean counts, and to each part what its consumers heard from others since yesterday."""
+        """A new day: each part learns what its consumers heard from others since yesterday."""
         news = [*(some for part in self.news for some in part), *self.from_groups]
         self.today, self.from_groups, self.heard = today, [], [NOBODY for _ in self.parts]
         if any(some.size for some in news):
