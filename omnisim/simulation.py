@@ -113,6 +113,7 @@ class Run:
             for name in ("budget", "content", "labour", "annual_fee"))
         self.budget = self.usual.copy()
         self.bought: Bought
+        self.asked_for = b""  # budgets and searches that it was bought for
         self.shipped: list[Shipped] = []  # of each part, today
         self.arrived: list[NDArray[np.void]] = []  # batches of parcels, today
 
@@ -155,7 +156,8 @@ class Run:
         media = self.budget.copy()
         if market.rules["community"][0] >= 0:
             media[market.rules["community"][0]] = 0  # buys rewarded shares instead, see step 5
-        self.bought = buy(market.media, media, market.searches)
+        if (asked := media.tobytes() + market.searches.tobytes()) != self.asked_for:
+            self.asked_for, self.bought = asked, buy(market.media, media, market.searches)
         market.begin(self._today(day))
         if self.world.backend.is_endless:
             self._ship(market.live_and_settle, day)

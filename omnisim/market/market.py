@@ -207,8 +207,9 @@ class Market:
             self.asked[p] = asked
             if is_over:
                 self.joins[p].append(asked.joins[:self.counts[p]["joins"][0]])
-            else:  # there was no room for so many orders
+            else:  # there was no room for so much; for the days to come there will be
                 self._close_day(p, ledger)
+                ledger.page(p, 2 * int(self.counts[p]["demands"][0] + self.counts[p]["ended"][0]))
                 done = pass_evening(*self._evening_of(p, self.wanted(p), ALL_GRANTED, due[p], ledger))
             shipped.append(self._close_evening(p, done, ledger))
         return shipped
