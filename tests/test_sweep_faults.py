@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import random
 import shutil
@@ -19,7 +20,7 @@ import sweeping
 
 import omnisim
 from omnisim import sweeps
-from omnisim.errors import StorageError
+from omnisim.errors import StorageError, UsageError
 from omnisim.study.sweeping import sweep
 from omnisim.study.sweeping.store import LEDGER, SHARDS, Store
 from omnisim.study.sweeping.study import Study, open_study
@@ -252,6 +253,17 @@ def test_two_sweeps_on_one_directory(undisturbed: bytes, tmp_path: Path) -> None
     assert "is busy" in words
     assert finish(first)[0] == 0
     check(open_study(tmp_path / "study"), undisturbed, tmp_path)
+
+
+def test_what_another_sweep_is_just_writing_does_not_look_like_a_strangers(tmp_path: Path) -> None:
+    (tmp_path / "scenario.yaml.half").touch()
+    other = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    with pytest.raises(StorageError, match="is busy"):
+        Store(tmp_path, sweeping.plan(POINTS))
+    os.close(other)
+    with pytest.raises(UsageError, match="scenario.yaml.half"):
+        Store(tmp_path, sweeping.plan(POINTS))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

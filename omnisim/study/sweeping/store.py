@@ -90,11 +90,13 @@ class Store:
 
     def __init__(self, directory: Path, plan: SweepPlan | None = None) -> None:
         self.directory = directory
-        claim_directory(directory, KIND)
+        if not directory.is_dir():
+            claim_directory(directory, KIND)
         with self._trouble():
             self._lock = os.open(directory, os.O_RDONLY)
         try:
-            self._take_lock()
+            self._take_lock()  # before a look at the files: what another sweep is just writing is nobody else's
+            claim_directory(directory, KIND)
             self.plan = self._open(plan)
             self.repaired = self._repair()
         except BaseException:
