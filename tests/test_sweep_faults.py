@@ -262,7 +262,7 @@ def test_what_another_sweep_is_just_writing_does_not_look_like_a_strangers(tmp_p
     with pytest.raises(StorageError, match="is busy"):
         Store(tmp_path, sweeping.plan(POINTS))
     os.close(other)
-    with pytest.raises(UsageError, match="scenario.yaml.half"):
+    with pytest.raises(UsageError, match=r"scenario\.yaml\.half"):
         Store(tmp_path, sweeping.plan(POINTS))
 
 
