@@ -164,7 +164,7 @@ class Ledger:
     def add_journeys(self, part: int, ended: NDArray[np.uint32], day: int) -> None:
         """Journeys of a part that ended without an order."""
         if self.reported(day) and ended.size:
-            count(self.page(part, ended.size).journeys, ended, ended.size)
+            count(self.page(part, ended.size).journeys, ended)
 
     @property
     def sample(self) -> np.uint64:

@@ -67,9 +67,9 @@ def _move(old: Sums, new: Sums):
 
 
 @kernel
-def count(sums: Sums, keys, size):
-    """Add one to the first column of each of the first `size` keys."""
-    for n in range(size):
+def count(sums: Sums, keys):
+    """Add one to the first column of each key."""
+    for n in range(keys.size):
         sums.values[row_of(sums, keys[n]), 0] += 1
 
 

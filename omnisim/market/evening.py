@@ -127,7 +127,7 @@ def pass_day(c: Consumers, rules, today, counted, numbers, asked: Asked, w: Work
     n, ended = counted[0].demands, counted[0].ended
     fits = (n <= slate.by_arrival.size and has_room(page.second, n) and has_room(page.journeys, n + ended))
     if fits and today[0].day >= 0:
-        count(page.journeys, asked.ended, ended)
+        count(page.journeys, asked.ended[:ended])
     demands = asked.demands[:n if fits else 0]
     return asked, fits, pass_evening(c, rules, today, counted, page, demands, slate.granted[:0], lines, kept, slate,
                                      due[:due.size if fits else 0])
