@@ -6,6 +6,7 @@ A verb's function only returns what is to be done; ``main`` does it, so every wa
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import platform
 import signal
@@ -98,6 +99,7 @@ def enter() -> None:
         signal.signal(one, signal.SIG_IGN)  # all is said: what is left is to leave
     if code == 130:
         os._exit(code)  # without waiting for threads
+    gc.freeze()  # Python would look through everything once more before it ends
     sys.exit(code)
 
 

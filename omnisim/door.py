@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from omnisim.choice import Choice, Policies, as_policy, make_arms, resolve
 from omnisim.errors import Fault, UsageError
-from omnisim.machine import available_threads
+from omnisim.machine import available_threads, paused_collector
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +30,7 @@ Progress: TypeAlias = Callable[[int, int], None]
 """Called with what is done and the total, in days or steps."""
 
 
+@paused_collector()
 def load(path: str | Path) -> Scenario:
     """Read a scenario file, with its overlays and presets resolved.
 
@@ -82,10 +83,11 @@ def run(scenario: Scenario, *, seed: int = 1, replications: int = 1, replication
     >>> scenario = om.load("scenarios/brand.yaml")  # doctest: +SKIP
     >>> om.run(scenario, seed=1).kpis()  # doctest: +SKIP
     """
-    from omnisim.measure.observed import reader
-    from omnisim.plan_file import check_plan
-    from omnisim.results import Result
-    from omnisim.simulation import finish
+    with paused_collector():
+        from omnisim.measure.observed import reader
+        from omnisim.plan_file import check_plan
+        from omnisim.results import Result
+        from omnisim.simulation import finish
 
     _check_scenario(scenario)
     numbers = _check_counts(seed, replications, replication, threads)

@@ -33,6 +33,7 @@ from omnisim.books import MEASURE, Books
 from omnisim.exchange import give_out
 from omnisim.first_start import get_help
 from omnisim.ledger import Ledger
+from omnisim.machine import paused_collector
 from omnisim.market.day import TODAY, Today
 from omnisim.market.market import ALL_GRANTED, Market, Shipped, open_market
 from omnisim.market.reach import Bought, buy
@@ -71,6 +72,7 @@ class World:
         return copy.deepcopy(self)
 
 
+@paused_collector()
 def open_world(scenario: Scenario, seed: int, replication: int = 0, *, parts: int = 1, ahead: int = 0,
                orders: Literal["auto", "none"] = "auto", looseness: float = 1.0,
                crew: Crew = ALONE) -> World:
