@@ -133,7 +133,7 @@ class Books:
     warm_up, days : int [day]  simulated days before and from the first reported day
     daily : int64 (warm_up + days, channels, measures)
     groups : int64 (GROUPS, channels, measures)  sums over the reported days by consumer group; lines that belong to
-        no consumer (media, content, labour, fixed) are 0 here
+        no consumer (media, content, labour, fixed) are 0 here, but rewards of members count
     group_unique : int64 (GROUPS, channels)  visitors of whole 30-day blocks of the reported days
     stages : int64 (warm_up + days, 16)  people by stage at midnight
     transitions : int64 (warm_up + days, 39)
@@ -149,6 +149,7 @@ class Books:
     orders : ORDER_DTYPE (o,)  order lines of the reported days, sampled by consumer above a million
     decisions : list of {day, policy, saw, changed}
     moves : int64 (warm_up + days, nodes, skus, 12)  what the back end did
+    first_seats : int  seats taken on the first simulated morning
     live_days : int64 (l,), hours : int64 (l, channels, 24, 3)  reported days with broadcasts, hour by hour
     """
 
@@ -173,3 +174,4 @@ class Books:
     moves: Ints = field(default_factory=lambda: np.zeros((0, 1, 1, len(MOVES)), np.int64))
     live_days: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     hours: Ints = field(default_factory=lambda: np.zeros((0, 1, 24, len(HOUR)), np.int64))
+    first_seats: int = 0

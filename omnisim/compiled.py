@@ -19,7 +19,7 @@ def _stamp() -> str:
     The cache would look at the file of a kernel alone, and go on with an old one after a change to what it calls.
     """
     here = Path(__file__).parent
-    rooms = ("", "market/", "supply/**/", "optimise/**/")
+    rooms = ("", "market/", "supply/**/", "optimise/**/", "study/**/")
     files = sorted(file for room in rooms for file in here.glob(f"{room}*.py"))
     return hashlib.blake2b(b"".join(file.read_bytes() for file in files), digest_size=16).hexdigest()
 

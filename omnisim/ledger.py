@@ -90,6 +90,7 @@ class Ledger:
     returned: list[tuple[int, Ints]] = field(default_factory=list)
     n_orders: int = 0
     halvings: int = 0
+    first_seats: int = 0
     decisions: list[dict[str, object]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -244,6 +245,7 @@ class Ledger:
             cohorts=sum((page.cohorts for page in self.pages), np.zeros_like(self.pages[0].cohorts)),
             second=second, stock=self.stock, segments=self.segments,
             orders=self._close_orders(place, crew), decisions=self.decisions, moves=self.moves,
+            first_seats=self.first_seats,
             live_days=np.array([day for day, _ in self.hours], np.int64),
             hours=_widen(np.stack([np.zeros((len(self.names), 24, len(HOUR)), np.int64),
                                    *(hours for _, hours in self.hours)]), place, len(names), 1)[1:])

@@ -10,7 +10,7 @@ Each day, SimPy's clock calls in this order:
    consumer); what is short is lost, waits, or tries another channel or article once
 5. 21:00 parcels arrive, some come back; membership, seats, links passed on, advocates
 6. 22:00 replenishment by plan and rules: transfers, supplies from node to node, orders to suppliers, express
-7. 24:00 the books are closed for the day
+7. 23:00 the books are closed for the day
 
 What parcels bring about concerns nobody but their consumers, who open them in the course of step 4. Where stock is
 unlimited nobody waits for anybody: each part of the population lives through the whole day in one go, to the same
@@ -90,6 +90,7 @@ def open_world(scenario: Scenario, seed: int, replication: int = 0, *, parts: in
     names = active_channels(scenario)
     ledger = Ledger(scenario, names, orders == "auto", len(split))
     page = ledger.pages[0]
+    ledger.first_seats = int(market.seats.taken[0]) * scenario.population.scale
     ledger.segments[:, 0], born = market.take_census(ledger.first_day, page.months.size, crew)
     np.add.at(page.buyers, page.months, born)
     backend = Backend(lay_out(scenario, names, seed, replication))
@@ -180,7 +181,7 @@ class Run:
         service, market = self.scenario.service, self.world.market
         answered = 1.0 if service.capacity is None else min(1.0, service.capacity / max(1, market.consultations))
         weight = self.season.weight(day)
-        sells = weight[market.rules["repeat_weight"][0][:weight.size] > 0]
+        sells = weight[market.rules["checkout"][0][:weight.size] > 0]
         date = self.scenario.horizon.start + datetime.timedelta(days=day)
         membership, community = self.scenario.membership, self.scenario.community
         is_member_day = membership is not None and date.day == membership.member_day

@@ -218,22 +218,33 @@ def test_ship_from_store_fills_what_the_warehouse_cannot() -> None:
     assert set(lines["node"][lines["channel"] == 0].tolist()) == {0, 1}
 
 
+def store_pickup(share: float, **terms: float) -> Scenario:
+    """Orders on the internet, of which a share is picked up in a store that has enough of everything."""
+    return scenario(
+        horizon={"days": 30, "warm_up": 0},
+        channels={"online": channel(direct=0.02, intercept=-1.0, **terms), "store": channel(intercept=-1.0, **terms)},
+        products={"core": {"price": 60.0, "cost": 30.0, "share": 1.0}},
+        brand={"age": 0.0, "new_customers": 0.0, "loop": {"repurchase": False}},
+        supply={"nodes": {"central": {"channels": ["online"], "stock": {"core": {"level": 90_000}}},
+                          "shop": {"kind": "store", "channels": ["store"], "catchment": 1.0,
+                                   "stock": {"core": {"level": 90_000}}}},
+                "stock": "siloed", "suppliers": {"maker": {}}, "pickup": {"share": share, "add_on": 0.4, "cost": 1.0},
+                "routes": [{"source": "maker", "target": "central"}, {"source": "maker", "target": "shop"}]})
+
+
+def test_what_is_bought_on_the_way_comes_back_by_luck_of_its_own() -> None:
+    books = simulate(store_pickup(0.5, return_rate=0.5))
+    lines = books.orders[books.orders["delivered"] >= 0]
+    key = lines["consumer"].astype(np.int64) * 100 + lines["day"]
+    bought, collected = lines["channel"] == 1, (lines["channel"] == 0) & (lines["node"] == 1)
+    pairs, first, second = np.intersect1d(key[bought], key[collected], return_indices=True)
+    same = (lines["returned"][bought][first] >= 0) == (lines["returned"][collected][second] >= 0)
+    assert pairs.size > 300 and abs(same.mean() - 0.5) < 4 * 0.5 / np.sqrt(pairs.size)
+
+
 def test_pickup_costs_less_and_sells_more_in_the_store() -> None:
     """G07: delivery cost falls; add-on orders appear in the store's ledger."""
-    def run(share: float) -> Books:
-        return simulate(scenario(
-            horizon={"days": 30, "warm_up": 0},
-            channels={"online": channel(direct=0.02, intercept=-1.0), "store": channel(intercept=-1.0)},
-            products={"core": {"price": 60.0, "cost": 30.0, "share": 1.0}},
-            brand={"age": 0.0, "new_customers": 0.0, "loop": {"repurchase": False}},
-            supply={"nodes": {"central": {"channels": ["online"], "stock": {"core": {"level": 90_000}}},
-                              "shop": {"kind": "store", "channels": ["store"], "catchment": 1.0,
-                                       "stock": {"core": {"level": 90_000}}}},
-                    "stock": "siloed", "suppliers": {"maker": {}},
-                    "pickup": {"share": share, "add_on": 0.4, "cost": 1.0},
-                    "routes": [{"source": "maker", "target": "central"}, {"source": "maker", "target": "shop"}]}))
-
-    mailed, collected = run(0.0), run(0.5)
+    mailed, collected = (simulate(store_pickup(share)) for share in (0.0, 0.5))
     orders, add_on = (collected.daily[:, k, MEASURE["orders"]].sum() for k in (0, 1))
     picked_up = (collected.orders["node"][collected.orders["channel"] == 0] == 1).sum()
     assert mailed.daily[:, 1, MEASURE["orders"]].sum() == 0

@@ -10,6 +10,7 @@ from building import channel, live, scenario, small_brand, within
 
 from omnisim.books import MEASURE, ORIGINS, Books
 from omnisim.market.consumers import ALIVE, CUSTOMER, MEMBER, SEAT
+from omnisim.measure.kpis import kpis
 from omnisim.scenario.model import Scenario
 from omnisim.simulation import World, open_world, simulate
 
@@ -297,6 +298,16 @@ def test_the_desk_answers_what_it_can(capacity: int) -> None:
         assert abs(answered[1:].mean() - 40) < 4 * math.sqrt(40 / 59 * 1.4)
     else:
         np.testing.assert_array_equal(answered, asked)
+
+
+@pytest.mark.parametrize("age", [0.0, 1.0])
+def test_members_are_those_who_sit_there(age: float) -> None:
+    s = groups(5_000, 10, members=400, seats=500, join_per_visit=0.01, leave_per_week=0.1,
+               brand=NOBODY | {"age": age, "new_customers": 500.0})
+    world = open_world(s, 1)
+    books = live(world, 10).ledger.close()
+    found = kpis(s, [books]).set_index("kpi")["value"]["private_members"]
+    assert found == of(world, SEAT).sum() and (found > 0) == (age > 0)
 
 
 def test_only_those_alive_are_seated_on_the_first_day() -> None:

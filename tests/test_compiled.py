@@ -16,8 +16,8 @@ def test_every_kernel_carries_the_digest_of_all_sources() -> None:
         assert kernel._cache._cache_file._source_stamp == compiled.STAMP
 
 
-def test_the_digest_changes_with_any_source(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["moves.py", "lasting.py"])
+def test_the_digest_changes_with_any_source(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     read = Path.read_bytes
-    monkeypatch.setattr(Path, "read_bytes",
-                        lambda path: read(path) + (b"#" if path.name == "moves.py" else b""))
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read(path) + (b"#" if path.name == name else b""))
     assert compiled._stamp() != compiled.STAMP

@@ -372,6 +372,13 @@ def test_repurchases_stay_with_the_last_channel_or_follow_the_weights() -> None:
         assert within((first["channel"][there] == k).sum(), there.sum(), 0.6 + 0.4 * share)
 
 
+def test_who_stays_with_a_channel_that_attracts_nobody_buys_there_all_the_same() -> None:
+    n = 20_000
+    books = simulate(scenario(horizon={"days": 20, "warm_up": 0}, population=ALIKE | {"size": n},
+                              channels={"a": channel(repeat_weight=0.0)}, brand=everybody_a_customer(n, stay=1.0)))
+    assert total(books, "orders") == pytest.approx(n * 20 / 50, abs=5 * math.sqrt(n * 20 / 50))
+
+
 def test_the_season_of_a_channel_moves_its_own_repurchases_alone() -> None:
     """A need chooses its channel first and is kept with weight / largest weight."""
     n = 30_000

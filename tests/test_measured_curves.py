@@ -12,6 +12,7 @@ from building import channel, scenario, small_brand
 from scipy.stats import gamma, ttest_ind
 
 import omnisim as om
+from omnisim.market.consumers import ALIVE, S_L
 from omnisim.measure.intervals import student
 from omnisim.optimise.prepare import Request, prepare
 from omnisim.response import EXPONENTIAL, HILL, carry
@@ -226,6 +227,17 @@ def test_what_customers_will_still_buy() -> None:
     gap = np.array(gaps)
     assert abs(gap.mean()) <= 4 * gap.std(ddof=1) / math.sqrt(24)
     assert gap.std(ddof=1) < 0.1 * expected
+
+
+def test_nothing_is_expected_of_those_who_are_lost() -> None:
+    brand = {"new_customers": 600.0, "age": 1.0, "repurchase": {"dormant_after": 20, "lost_after": 20}}
+    world = warm_up(scenario(horizon={"days": 10, "warm_up": 0}, brand=brand), 1, 0, threads=1, orders="none")
+    people = world.market.consumers.people
+    all_live = _expect_orders(world.market.consumers, world.market.rules, 200.0, 1e-12).sum()
+    lost = people["stage"] == S_L
+    assert (lost & (people["flags"] & ALIVE > 0)).any()
+    people["flags"][lost] &= ~np.uint8(ALIVE)
+    assert _expect_orders(world.market.consumers, world.market.rules, 200.0, 1e-12).sum() == all_live > 0
 
 
 def _orders(books: Any) -> int:

@@ -58,7 +58,9 @@ def prompt_members(c: Consumers, rules, members, day):
 
 @kernel
 def live_in_groups(c: Consumers, rules, today, counted, seats: Seats, shares, luck, bar, news):
-    """Members pass links on and some leave. Draws `private` (level 1), `refer` (levels 5 and up) for the readers.
+    """Members pass links on and some leave.
+
+    Draws `private` (level 1), `refer` (levels 5 and up; 4 for advocates) for those whom they reach.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """The consumers as a structure of arrays, and how they stand before the first day.
 
-Forty-three bytes a consumer and a little more than four for each channel. Nothing that can be recomputed from a keyed
+Forty-two bytes a consumer and a little more than four for each channel. Nothing that can be recomputed from a keyed
 draw is stored: a consumer's own purchase rate, lapse probability and neighbours come from their key when needed.
 """
 

@@ -18,7 +18,8 @@ from omnisim.streams import unit, words
 RETURNED, RETURNS, GOODS = MEASURE["returned_lines"], MEASURE["returns"], MEASURE["cost_of_goods"]
 AHEAD = 12
 """How many parcels ahead the records of their consumers are asked for."""
-MINUTES = 1440
+MINUTES, MOST_LINES = 1440, 4
+"""Of a day; of an order."""
 
 
 @inner
@@ -27,7 +28,7 @@ def deliver(c: Consumers, r: Rules, t: Today, counts, parcels, first, end, joins
 
     Each line comes back or is kept by itself; what a delivery is beside that is up to the line that leads its parcel,
     and what it leads to in the end to the first parcel of an order. Draws `after` (level 1) by consumer, order day,
-    minute and line, so that two parcels on one day have luck of their own.
+    minute, ordinal and line, so that two parcels on one day have luck of their own.
 
     Parameters
     ----------
@@ -45,11 +46,11 @@ def deliver(c: Consumers, r: Rules, t: Today, counts, parcels, first, end, joins
         parcel = parcels[p]
         i, k = np.int64(parcel.consumer), np.int64(parcel.channel)
         sku, quantity = np.int64(parcel.sku), np.int64(parcel.quantity)
-        when = 1 + np.int64(parcel.minute) + MINUTES * np.int64(parcel.line)
+        when = 1 + np.int64(parcel.minute) + MINUTES * (np.int64(parcel.line) + MOST_LINES * np.int64(parcel.ordinal))
         w0, w1, w2, w3 = words(r.key_after, i, np.int64(parcel.day), 1 + 8 * when)
         repeat = parcel.number > 1
         tally = counts.tally[k, i % GROUPS]
-        if parcel.late > 0 and parcel.leads > 0:
+        if parcel.late > 0 and parcel.leads > 0 and c.people[i].flags & CUSTOMER:  # not replaced by a newcomer
             leave_mark(c, r, i, t.day, min(1.0, r.mark_late * parcel.late))
         if unit(w0) < r.return_rate[k]:
             parcel.returned = 1
@@ -65,7 +66,7 @@ def deliver(c: Consumers, r: Rules, t: Today, counts, parcels, first, end, joins
             continue
         receive(c, r, counts, i, t.day, repeat)
         if not c.people[i].flags & CUSTOMER:
-            continue  # replaced by a newcomer while the parcel was on its way
+            continue
         if not c.people[i].flags & MEMBER and unit(w1) < 1.0 - (1.0 - r.member_join) * (1.0 - r.enrol_rate[k]):
             c.people[i].flags |= MEMBER
             if c.people[i].stage == S_B:

@@ -70,6 +70,8 @@ SHARE_CLICK, INVITATION, ADVOCACY, SCAN = range(4)
 """Kinds of what reaches a consumer from others, the day after: a link passed on, an invitation, a customer's word, and
 the code in a parcel."""
 AT_EXPOSURES, AT_VISITS, AT_NEEDS, AT_TIMES_OUT, AT_RENEWALS = range(len(LOOKED))
+AFTER_VISITS = 1
+"""Ordinal of an order by invitation, so that it does not share the luck of one on a visit of the same day."""
 MOST_NEEDS = 8
 """Repurchases of one consumer on one day."""
 
@@ -87,7 +89,8 @@ def empty_workspace(channels: int) -> Workspace:
         np.empty(LAYERS * MOST_IN_LAYER + 32, np.uint32), np.empty(MOST_IN_LAYER + 32, np.uint32),
         np.empty(CHUNK, np.uint8), np.zeros((2, most), np.uint32), np.zeros((2, channels + 1), np.int64),
         np.empty(most, np.uint32), np.empty((4, CHUNK + 8), np.uint64), np.empty((4, CHUNK + 8), np.uint64),
-        np.empty((4, CHUNK + 8), np.uint64), np.empty(QUEUE + AHEAD, VISIT), np.empty((4, QUEUE + AHEAD), np.uint64))
+        np.empty((4, CHUNK + 8), np.uint64), np.empty(QUEUE + 2 * AHEAD, VISIT),
+        np.empty((4, QUEUE + AHEAD), np.uint64))
 
 
 @melted
@@ -243,7 +246,7 @@ def hear_from_others(c: Consumers, r: Rules, t: Today, counts, asked: Asked, w: 
                 invited = i
                 queue(c, counts, w.visits, i, k, FROM_REFERRAL, -1)
                 word, _, _, _ = words(r.key_refer, i, t.day, 3)
-                ask(r, t, counts, asked.demands, i, k, c.people[i].segment, FROM_REFERRAL, word, 0, -1)
+                ask(r, t, counts, asked.demands, i, k, c.people[i].segment, FROM_REFERRAL, word, AFTER_VISITS, -1)
         elif kind == SCAN:
             queue(c, counts, w.visits, i, r.community, FROM_LINK, k)
         else:

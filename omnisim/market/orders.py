@@ -130,7 +130,7 @@ def book_orders(c: Consumers, r: Rules, t: Today, counts, page: Page, demands, v
     Orders are numbered within the part; a line whose order has a number already bears its complement.
     """
     n_lines = n_parcels = n_orders = n_news = 0
-    _draw_lapses(r, demands, t.day, lapses, own)
+    _draw_lapses(r, demands, verdicts, t.day, lapses, own)
     end = 0
     while end < demands.size:
         d, end = end, _end_of_order(demands, verdicts, end)
@@ -274,11 +274,12 @@ def _end_journey(c: Consumers, t: Today, page: Page, i, k, paid, is_new):
 
 
 @melted
-def _draw_lapses(r: Rules, demands, day, lapses, own):
-    """Whether each repeat order would be the last: draws `need` (level 64 + ordinal), and the word of the
-    consumer's own lapse probability, Beta(a, b), many at a time."""
+def _draw_lapses(r: Rules, demands, verdicts, day, lapses, own):
+    """Whether each repeat order would be the last: draws `need` (level 64 + ordinal + 256 · days waited), and the word
+    of the consumer's own lapse probability, Beta(a, b), many at a time."""
     for d in range(demands.size):
-        i, level = np.uint64(demands[d].consumer), np.uint64(64 + demands[d].ordinal)
+        i = np.uint64(demands[d].consumer)
+        level = np.uint64(64 + np.int64(demands[d].ordinal) + 256 * np.int64(verdicts[d].waited))
         lapses[d], _, _, _ = philox(i & LOW, np.uint64(day + DAY_ZERO), level, i >> S32, r.key_need & LOW,
                                     r.key_need >> S32)
         _, own[d], _, _ = philox(i & LOW, np.uint64(DAY_ZERO), np.uint64(2), i >> S32, r.key_person & LOW,

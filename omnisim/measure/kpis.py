@@ -203,7 +203,7 @@ def totals(scenario: Scenario, books: Books) -> tuple[Totals, list[Totals]]:
         "days": float(books.days),
         "customers": float(_customers(books)),
         # seats at the start of the reported days: taken before anybody of a group could join or leave in them
-        "seats": _seats(scenario, books),
+        "seats": _seats(books),
     }
     return (_named(whole, float(unique), window.blocks, fixed),
             [_named(part, float(one), window.blocks, fixed) for part, one in zip(parts, unique_parts, strict=True)])
@@ -226,11 +226,10 @@ def _named(sums: NDArray[np.int64] | NDArray[np.float64], unique: float, blocks:
     }
 
 
-def _seats(scenario: Scenario, books: Books) -> float:
+def _seats(books: Books) -> float:
     """Seats taken when the reported days begin."""
     before = books.daily[:books.warm_up].sum(axis=(0, 1))
-    members = scenario.community.members if scenario.community else 0
-    return float(members + before[MEASURE["joins"]] - before[MEASURE["leaves"]])
+    return float(books.first_seats + before[MEASURE["joins"]] - before[MEASURE["leaves"]])
 
 
 def _customers(books: Books) -> int:

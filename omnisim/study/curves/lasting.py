@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from omnisim.compiled import kernel
-from omnisim.market.consumers import ALIVE, MEMBER, SEAT, Consumers
+from omnisim.market.consumers import ALIVE, MEMBER, S_L, SEAT, Consumers
 from omnisim.market.rules import active_channels
 from omnisim.measure.loyalty import DISCOUNT, MONTH
 from omnisim.portable import quantile
@@ -26,7 +26,7 @@ def _expect_orders(c: Consumers, rules, days, discount):
     total = np.zeros(r.channels)
     for i in range(c.people.size):
         p = c.people[i]
-        if not p.flags & ALIVE:
+        if not p.flags & ALIVE or p.stage == S_L:
             continue
         own, lapse, _, _ = words(r.key_person, i, 0, 2)  # the draws of `purchase_rate` and of lapses
         rate = quantile(r.rate_quantiles, unit(own)) / r.rate_scale
@@ -49,7 +49,7 @@ def expected_orders(world: World) -> Floats:
     -----
     A customer of rate λ who lapses with chance p after each order is alive t days on with probability e^(−λ p t), so
     the orders come to λ (1 − e^(−δ T)) / δ with δ = λ p + discount + renewal: exact for the simulated process, given
-    the customer's own λ and p, but for interest, flash sales and the calendar.
+    the customer's own λ and p, but for interest, flash sales, the calendar, and those whom a long silence will lose.
     """
     scenario, market = world.scenario, world.market
     names = active_channels(scenario)
