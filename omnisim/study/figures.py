@@ -29,6 +29,10 @@ _DATE = re.compile(r"(\d{4})(?:[-/.](\d{1,2})[-/.](\d{1,2})|年(\d{1,2})月(\d{1
                    r"(?:[ T]00:00(?::00)?)?", re.ASCII)
 
 
+class PerCent(float):
+    """A number of a workbook that is shown in per cent: 0.035 as 3.5%."""
+
+
 class CellError(ValueError):
     """A cell that is no figure or date, with the rule it breaks and the cure."""
 
@@ -56,7 +60,8 @@ def read_figure(cell: object, kind: Kind, *, factor: Decimal = UNITS[""]) -> flo
     ----------
     cell : object  text or number, as the file gives it
     kind : Kind  what is expected; decides which units make sense
-    factor : Decimal  the header's unit, as 10,000 for "(万元)"; a unit in the cell itself takes its place
+    factor : Decimal  the header's unit, as 10,000 for "(万元)"; a unit in the cell itself, or a number shown
+        in per cent, takes its place
 
     Returns
     -------
@@ -77,6 +82,7 @@ def read_figure(cell: object, kind: Kind, *, factor: Decimal = UNITS[""]) -> flo
         if not -LARGEST < cell < LARGEST:  # nor NaN
             raise CellError("must be a number below 1e15", "Correct the cell.")
         number, unit = Decimal(repr(cell)), ""
+        factor = UNITS[""] if isinstance(cell, PerCent) else factor
     else:
         number, unit = _split_figure(plain_text(cell).removeprefix("'"), kind)
     value = float(number * (UNITS[unit] if unit else factor))

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import warnings
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from omnisim.errors import Fault, StorageError, UsageError
+from omnisim.study.figures import PerCent
+
+if TYPE_CHECKING:
+    from openpyxl.cell import Cell, MergedCell
 
 MAX_BYTES = 20_000_000
 MAX_UNPACKED = 200_000_000
@@ -129,7 +136,7 @@ def _read_workbook(path: Path, content: bytes, most_rows: int, most_bytes: int) 
             sheets = []
             for page in book.worksheets:
                 page.reset_dimensions()  # some programs write wrong ones
-                rows = enumerate(page.iter_rows(values_only=True, max_row=most_rows + 1), start=1)
+                rows = enumerate((tuple(map(_shown, row)) for row in page.iter_rows(max_row=most_rows + 1)), start=1)
                 sheets.append(_sheet(f"{path}[{page.title}]" if several else str(path), rows, most_rows))
             book.close()
     except UsageError:
@@ -137,6 +144,20 @@ def _read_workbook(path: Path, content: bytes, most_rows: int, most_bytes: int) 
     except Exception as error:
         raise damaged from error
     return sheets
+
+
+def _shown(cell: Cell | MergedCell) -> object:
+    """The value of a cell of a workbook; a number keeps whether it is shown in per cent."""
+    value = cell.value
+    if isinstance(value, int | float) and not isinstance(value, bool) and _is_percent(str(cell.number_format)):
+        return PerCent(value)
+    return value
+
+
+@lru_cache
+def _is_percent(number_format: str) -> bool:
+    """Whether a format multiplies by 100: its % is no text in quotes or behind a backslash."""
+    return "%" in re.sub(r'"[^"]*"|\\.|\[[^\]]*\]', "", number_format)
 
 
 def _sheet(place: str, rows: Iterable[tuple[int, tuple[object, ...]]], most: int) -> Sheet:
