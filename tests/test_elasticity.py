@@ -29,6 +29,8 @@ def test_budget_of_the_largest_content_channel_is_raised() -> None:
     assert elasticity.tested_channel(brand.with_({"channels.douyin.budget": 0})) == "taobao"
     none = brand.with_({"channels.douyin.budget": 0, "channels.taobao.budget": 0})
     assert elasticity.tested_channel(none) == "", "the community's money buys links, no impressions"
+    window = seller().with_({f"channels.{name}.checkout": False for name in ("shelf", "group")})
+    assert elasticity.tested_channel(window) == "", "nothing sells: no order answers"
 
 
 def test_money_that_nobody_notices_changes_no_order(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,6 +40,23 @@ def test_money_that_nobody_notices_changes_no_order(monkeypatch: pytest.MonkeyPa
     found = answers(blind, "shelf", range(2))
     assert found.elasticity.tolist() == [0.0, 0.0]
     assert found.margin.tolist() == [0.0, 0.0]
+
+
+def test_where_nothing_is_ordered_no_order_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(elasticity, "YEAR", 5)
+    window = seller().with_({f"channels.{name}.checkout": False for name in ("shelf", "group")})
+    assert answers(window, "shelf", range(1)).elasticity.tolist() == [0.0]
+
+
+def test_the_first_strength_that_is_tried_is_above_zero() -> None:
+    none = seller().with_({f"channels.{name}.click_share": 0.0 for name in ("shelf", "group")})
+    problem = fitting.Problem(none, (targets.Target("shelf", 3_000, 30, 100, 3_000, 4.0),))
+    shares = ClickShares(fitting.Search(problem, 1, 1, lambda amount: None), problem, problem.start, "shelf",
+                         lambda amount: None)
+    first = shares.guess(0.12)
+    assert first == shares.ends[0] > 0
+    shares.seen[first] = 0.01
+    assert shares.guess(0.12) > first
 
 
 def test_click_share_is_found_while_the_tables_are_held(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,6 +131,19 @@ def test_an_outcome_without_noise_decides_and_one_of_noise_alone_tells_nothing()
     assert blind["elasticity_after"].to_numpy() == pytest.approx([0.05, 0.12, 0.22], rel=0.02)
     assert blind["click_share_after"].to_numpy() == pytest.approx([0.002, 0.01, 0.04], rel=0.03)
     assert belief(-0.075, 0.01).elasticity > 0.15 > 0.1 > belief(-0.025, 0.01).elasticity
+
+
+def test_an_outcome_far_from_all_that_was_expected_is_believed_as_far_as_the_grid_goes() -> None:
+    for outcome, bound in ((-3.0, "elasticity_after"), (3.0, "elasticity_after")):
+        after = belief(outcome, 1e-3).table[bound]
+        assert after.notna().all() and (after.iloc[1] > 0.22 if outcome < 0 else after.iloc[1] < 0.05)
+
+
+@pytest.mark.parametrize("outcome", [(float("nan"), 0.1), (float("inf"), 0.1), (-0.1, 0.0), (-0.1, -1.0),
+                                     (-0.1, float("nan"))])
+def test_an_outcome_is_a_number_with_its_noise(outcome: tuple[float, float]) -> None:
+    with pytest.raises(UsageError, match=r"holdout: outcome = .* must be a number and a standard deviation above 0"):
+        holdout.hold_out(stances(), outcome=outcome)
 
 
 def test_belief_is_bayes_for_normals() -> None:

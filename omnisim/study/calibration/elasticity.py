@@ -90,10 +90,13 @@ class Stance(NamedTuple):
 
 
 def tested_channel(scenario: Scenario) -> str:
-    """The channel whose budget is raised: the content channel with the largest, or else any; empty without budgets.
+    """The channel whose budget is raised: the content channel with the largest, or else any.
 
-    The community's channel is none, as its money buys rewarded shares and no impressions.
+    Empty without budgets, and where nothing is sold. The community's channel is none, as its money buys rewarded shares
+    and no impressions.
     """
+    if not any(channel.active and channel.checkout for channel in scenario.channels.values()):
+        return ""
     home = home_of(scenario)
     paid = {name: channel for name, channel in scenario.channels.items()
             if channel.active and name != home and channel.budget * (1 - channel.search_share) > 0}
@@ -122,7 +125,7 @@ def answers(scenario: Scenario, channel: str, replications: Sequence[int], *, se
         with_, without = (totals(subject, finish(start, plan, threads=1))[0]
                           for start, plan in ((world.clone(), more), (world, None)))
         extra = without["media"] - with_["media"]  # media are negative
-        return (float(np.log(with_["orders"] / without["orders"]) / np.log(RAISE)),
+        return (float(np.log(max(with_["orders"], 1) / max(without["orders"], 1)) / np.log(RAISE)),
                 (with_["contribution"] - without["contribution"]) / extra if extra else float("nan"))
 
     with ThreadPoolExecutor(threads) as pool:
@@ -192,7 +195,8 @@ class ClickShares:
     def guess(self, sought: float) -> float:
         """The strength on the line through the two tried around an elasticity, or else the two nearest."""
         if not self.seen:
-            return tidy(max(channel.click_share for channel in self.problem.scenario.channels.values()))
+            shares = [channel.click_share for channel in self.problem.scenario.channels.values()]
+            return tidy(max(self.ends[0], *shares))
         near = sorted(self.seen, key=lambda one: abs(self.seen[one] - sought))
         below = [one for one in near if self.seen[one] <= sought]
         above = [one for one in near if self.seen[one] > sought]

@@ -91,7 +91,8 @@ class Holdout:
         for beyond, near in ((places[0] > GRID, 0), (places[2] < GRID, 1)):  # straight on beyond the ends
             slope = (self.expected[near + 1] - self.expected[near]) / Z95
             effect = np.where(beyond, self.expected[2 * near] + slope * (GRID - places[2 * near]), effect)
-        weight = np.cumsum(np.exp(-0.5 * (GRID**2 + ((self.outcome - effect) / self.noise) ** 2)))
+        logs = -0.5 * (GRID**2 + ((self.outcome - effect) / self.noise) ** 2)
+        weight = np.cumsum(np.exp(logs - logs.max()))
         return np.interp([0.025, 0.5, 0.975], weight / weight[-1], GRID)
 
     def _at(self, place: float, name: str) -> float:
@@ -126,7 +127,8 @@ def hold_out(stances: Sequence[Stance], *, channel: str | None = None, days: int
 
     Raises
     ------
-    UsageError  where no click share was fitted, for a channel without a budget, or a test that tests nothing
+    UsageError  where no click share was fitted, for a channel without a budget, a test that tests nothing, or an
+        outcome that is none
 
     Notes
     -----
@@ -149,6 +151,9 @@ def hold_out(stances: Sequence[Stance], *, channel: str | None = None, days: int
     if not 1 <= days <= 365 or factor < 0 or factor == 1:
         faults.append(Fault("holdout", "test", f"{days} days at {factor:g} of the budget", "must last 1 to 365 days "
                             "and change the budget", "Use 28 days at 0."))
+    if outcome is not None and not _is_outcome(outcome):
+        faults.append(Fault("holdout", "outcome", str(outcome), "must be a number and a standard deviation above 0",
+                            "Give ln(orders in test regions / elsewhere) and its standard deviation."))
     if faults:
         raise UsageError(*faults)
     budget = to_cents(truth.channels[channel].budget * factor)
@@ -170,6 +175,10 @@ def hold_out(stances: Sequence[Stance], *, channel: str | None = None, days: int
         outcome = (float(np.log(with_[:tested].mean() / without[tested:].mean())),
                    float(without.std(ddof=1) / without.mean() * np.sqrt(1 / tested + 1 / (GROUPS - tested))))
     return Holdout(channel, days, tested / GROUPS, factor, (low, default, high), *outcome, tuple(stances))
+
+
+def _is_outcome(outcome: tuple[float, float]) -> bool:
+    return len(outcome) == 2 and bool(np.isfinite(outcome).all()) and outcome[1] > 0
 
 
 def _by_group(books: Books) -> Floats:
