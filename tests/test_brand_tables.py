@@ -242,4 +242,21 @@ def test_row_that_does_not_add_up_is_named(tmp_path: Path) -> None:
     tables = read(tmp_path, EN.replace("126000", "130000"))
     assert tables.status[0].gmv == 130000
     assert "t1.csv:2: gmv = 130000 — is more than 2 % off monthly_uv · cvr · aov = 126000" in str(tables.warnings[0])
-    assert "roi = 9" in str(read(tmp_path, DAILY.replace("4.5", "9")).warnings[0])
+    assert "or gmv is left aside" in str(tables.warnings[0])
+    daily = read(tmp_path, DAILY.replace("4.5", "9").replace("5400,120", "5400,150")).warnings
+    assert "gmv = 5400" in str(daily[0]) and "gmv is used as it stands, aov is not used" in str(daily[0])
+    assert "roi = 9" in str(daily[1]) and "gmv and cost are used as they stand, roi is not used" in str(daily[1])
+
+
+@pytest.mark.parametrize(("header", "shown", "stored"), [("转化率(%)", "0.0%", 0.035), ("转化率", "0.00%", 0.035),
+                                                         ("转化率(%)", '0.0"%"', 3.5), ("转化率(%)", "General", 3.5)])
+def test_per_cent_is_read_as_excel_shows_it(tmp_path: Path, header: str, shown: str, stored: float) -> None:
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(["渠道", "月均UV", header, "客单价", "GMV"])
+    sheet.append(["淘宝店铺", 80000, stored, 150, 420000])
+    sheet["C2"].number_format = shown
+    book.save(tmp_path / "t1.xlsx")
+    tables = read_tables([tmp_path / "t1.xlsx"])
+    assert tables.status == (BRAND[1],) and not tables.warnings

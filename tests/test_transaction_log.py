@@ -126,3 +126,19 @@ def test_a_log_that_begins_late_is_noticed() -> None:
 def test_an_empty_log_is_refused() -> None:
     with pytest.raises(UsageError, match="rows = none"):
         read_log(frame(customer=[], date=[]))
+
+
+@pytest.mark.parametrize("other", [["customer", "date", "value"], ["渠道名称", "当前月均UV", "转化率", "GMV贡献(元)"],
+                                   ["日期", "渠道", "访问量", "转化订单数"]])
+def test_a_log_stands_alone_in_its_workbook(tmp_path: Path, other: list[str]) -> None:
+    path = tmp_path / "all.xlsx"
+    with pd.ExcelWriter(path) as book:
+        frame(customer=["a"], date=["2024-06-01"], value=[5]).to_excel(book, sheet_name="log2023", index=False)
+        frame(what=["notes"], date=["2024-06-01"]).to_excel(book, sheet_name="notes", index=False)
+    log = read_log(path)
+    assert log is not None and log.customers == ("a",)
+    with pd.ExcelWriter(path, mode="a") as book:
+        pd.DataFrame([["a"] * len(other)], columns=other).to_excel(book, sheet_name="second", index=False)
+    with pytest.raises(UsageError, match="a transaction log must be the only table of its workbook") as caught:
+        read_log(path)
+    assert f"sheets = {path}[log2023], {path}[second] —" in str(caught.value)

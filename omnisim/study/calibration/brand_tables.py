@@ -7,7 +7,6 @@ derived ones among them, are left aside. All faults of all tables are reported a
 from __future__ import annotations
 
 import datetime
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,13 +14,12 @@ from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
 from omnisim.errors import Fault, UsageError
-from omnisim.study.figures import UNITS, CellError, Kind, is_blank, plain_text, read_date, read_figure
+from omnisim.study.figures import CellError, Kind, is_blank, plain_text, read_date, read_figure
+from omnisim.study.headers import HEADER_ROWS, plain_key, split_header
 from omnisim.study.sheets import Sheet, read_sheets
 
 TOLERANCE = 0.02
 """How far a row may be from adding up before a warning names it."""
-HEADER_ROWS = 10
-"""Rows of a sheet among which the header is looked for; titles may stand above it."""
 
 
 @dataclass(frozen=True)
@@ -125,12 +123,6 @@ DAILY = {
     "note": Column("text", ("异常备注", "备注", "anomaly_note", "note"), required=False),
 }
 """T3: field -> column."""
-HEADER_UNITS = {
-    **dict.fromkeys(["", "元", "cny", "rmb", "¥", "元/单", "元/天", "人", "人/月", "人次", "次", "次/天"], Decimal(1)),
-    "千元": UNITS["千"], "万": UNITS["万"], "万元": UNITS["万"], "万人": UNITS["万"], "亿元": UNITS["亿"],
-    "%": UNITS["%"], "‰": UNITS["‰"],
-}
-"""Units that a header may carry in brackets; one with any other bracket is another column."""
 
 Layout: TypeAlias = dict[str, Column]
 Found: TypeAlias = dict[str, tuple[int, Decimal, str]]
@@ -162,7 +154,7 @@ def read_tables(paths: Iterable[str | Path], *, encoding: str | None = None) -> 
     tables = _Reading()
     for path in paths:
         sheets = read_sheets(path, encoding=encoding)
-        fitting = [sheet for sheet in sheets if _locate(sheet)[1]] or sheets[:1]
+        fitting = [sheet for sheet in sheets if is_table(sheet)] or sheets[:1]
         for sheet in fitting:
             tables.read(sheet)
     if tables.faults:
@@ -265,20 +257,23 @@ class _Reading:
                                          "a channel that sells has all three above 0",
                                          "Correct the row, or set cvr and gmv to 0 if it sells nothing."))
                 return
-            self._check(where, "gmv", status.gmv, status.monthly_uv * status.cvr * status.aov, "monthly_uv · cvr · aov")
+            self._check(where, "gmv", status.gmv, status.monthly_uv * status.cvr * status.aov, "monthly_uv · cvr · aov",
+                        "Correct the row, or gmv is left aside.")
             self.status.append(status)
         else:
             daily = DailyRecord(**{"aov": None, "roi": None, "note": "", **values})  # type: ignore[arg-type]
             if daily.aov is not None:
-                self._check(where, "gmv", daily.gmv, daily.orders * daily.aov, "orders · aov")
+                self._check(where, "gmv", daily.gmv, daily.orders * daily.aov, "orders · aov",
+                            "Correct the row; gmv is used as it stands, aov is not used.")
             if daily.roi is not None and daily.cost > 0:
-                self._check(where, "roi", daily.roi, daily.gmv / daily.cost, "gmv / cost")
+                self._check(where, "roi", daily.roi, daily.gmv / daily.cost, "gmv / cost",
+                            "Correct the row; gmv and cost are used as they stand, roi is not used.")
             self.daily.append(daily)
 
-    def _check(self, where: str, what: str, written: float, computed: float, formula: str) -> None:
+    def _check(self, where: str, what: str, written: float, computed: float, formula: str, fix: str) -> None:
         if abs(written - computed) > TOLERANCE * max(written, computed):
             self.warnings.append(Fault(where, what, f"{written:g}", f"is more than 2 % off {formula} = {computed:g}",
-                                       f"Correct the row, or {what} is left aside."))
+                                       fix))
 
 
 def _read_cell(cell: object, column: Column, factor: Decimal) -> object:
@@ -303,19 +298,16 @@ def _read_cell(cell: object, column: Column, factor: Decimal) -> object:
     return value
 
 
-def _key(header: str) -> str:
-    return re.sub(r"[\s_-]", "", header.casefold())
-
-
 def _known(cells: Sequence[object], layout: Layout) -> list[tuple[str, int, Decimal]]:
     """The headers that belong to a layout: field, position, factor of the unit in brackets."""
-    fields = {_key(header): field for field, column in layout.items() for header in column.headers}
-    known = []
-    for position, cell in enumerate(cells):
-        match = re.fullmatch(r"([^()\[\]]+)(?:[(\[]([^()\[\]]*)[)\]])?", plain_text(cell))
-        if match and _key(match[1]) in fields and _key(match[2] or "") in HEADER_UNITS:
-            known.append((fields[_key(match[1])], position, HEADER_UNITS[_key(match[2] or "")]))
-    return known
+    fields = {plain_key(header): field for field, column in layout.items() for header in column.headers}
+    return [(fields[found[0]], position, found[1]) for position, cell in enumerate(cells)
+            if (found := split_header(cell)) and found[0] in fields]
+
+
+def is_table(sheet: Sheet) -> bool:
+    """Whether a sheet has headers of a channel status (T1) or daily monitoring (T3) table."""
+    return _locate(sheet)[1] > 0
 
 
 def _locate(sheet: Sheet) -> tuple[Layout, int]:
@@ -336,6 +328,6 @@ def _listed(cells: Sequence[object]) -> str:
 def _channel_hint(label: str) -> str:
     from omnisim.scenario.catalogue import hint
 
-    if _key(label) in ("合计", "总计", "小计", "总和", "total", "sum"):
+    if plain_key(label) in ("合计", "总计", "小计", "总和", "total", "sum"):
         return "Delete the row with totals."
     return hint(label)

@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omnisim.errors import Fault, UsageError
-from omnisim.study.calibration.brand_tables import HEADER_ROWS, HEADER_UNITS
+from omnisim.study.calibration.brand_tables import is_table
 from omnisim.study.figures import CellError, is_blank, plain_text, read_date, read_figure
-from omnisim.study.sheets import read_sheets
+from omnisim.study.headers import HEADER_ROWS, plain_key, split_header
+from omnisim.study.sheets import Sheet, read_sheets
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -146,23 +147,33 @@ def part_log(sources: Sequence[str | Path | pd.DataFrame],
 
 
 def _open_file(path: str | Path, encoding: str | None) -> _Frame | None:
-    for sheet in read_sheets(path, encoding=encoding, most_rows=MOST_ROWS, most_bytes=MOST_BYTES):
-        for start, (row, cells) in enumerate(sheet.rows[:HEADER_ROWS], start=1):
-            found = _find(cells, f"{sheet.place}:{row}")
-            if found is None:
-                continue
-            body = sheet.rows[start:]
-            width = len(cells)
-            long = [number for number, values in body if len(values) > width
-                    and any(not is_blank(cell) for cell in values[width:])]
-            if long:
-                raise UsageError(*_cut([Fault(f"{sheet.place}:{number}:{width + 1}", "row", "", f"must have {width} "
-                                              "cells, one a header", 'Quote figures with commas, as "1,050".')
-                                        for number in long[:LISTED + 1]], len(long), sheet.place))
-            columns = {name: _Column(place, header, factor, _objects(
-                [values[place] if place < len(values) else None for _, values in body]))
-                for name, (place, header, factor) in found.items()}
-            return _Frame(sheet.place, np.array([number for number, _ in body], np.int64), columns)
+    sheets = read_sheets(path, encoding=encoding, most_rows=MOST_ROWS, most_bytes=MOST_BYTES)
+    frames = [_open_sheet(sheet) for sheet in sheets]
+    log = next((frame for frame in frames if frame is not None), None)
+    tables = [sheet.place for sheet, frame in zip(sheets, frames, strict=True) if frame is not None or is_table(sheet)]
+    if log is not None and len(tables) > 1:
+        raise UsageError(Fault(str(path), "sheets", ", ".join(tables), "a transaction log must be the only table of "
+                               "its workbook", "Put each table into a file of its own, and all orders into one sheet."))
+    return log
+
+
+def _open_sheet(sheet: Sheet) -> _Frame | None:
+    for start, (row, cells) in enumerate(sheet.rows[:HEADER_ROWS], start=1):
+        found = _find(cells, f"{sheet.place}:{row}")
+        if found is None:
+            continue
+        body = sheet.rows[start:]
+        width = len(cells)
+        long = [number for number, values in body if len(values) > width
+                and any(not is_blank(cell) for cell in values[width:])]
+        if long:
+            raise UsageError(*_cut([Fault(f"{sheet.place}:{number}:{width + 1}", "row", "", f"must have {width} "
+                                          "cells, one a header", 'Quote figures with commas, as "1,050".')
+                                    for number in long[:LISTED + 1]], len(long), sheet.place))
+        columns = {name: _Column(place, header, factor, _objects(
+            [values[place] if place < len(values) else None for _, values in body]))
+            for name, (place, header, factor) in found.items()}
+        return _Frame(sheet.place, np.array([number for number, _ in body], np.int64), columns)
     return None
 
 
@@ -183,29 +194,23 @@ def _objects(cells: list[object]) -> NDArray[np.object_]:
 
 def _find(cells: Sequence[object], where: str) -> dict[str, tuple[int, str, Decimal]] | None:
     """Columns of a log among headers: place, header, factor of its unit; None without customer and date."""
-    names = {_key(header): name for name, headers in HEADERS.items() for header in headers}
+    names = {plain_key(header): name for name, headers in HEADERS.items() for header in headers}
     found: dict[str, tuple[int, str, Decimal]] = {}
     faults = []
     for place, cell in enumerate(cells):
-        header = plain_text(cell)
-        match = re.fullmatch(r"([^()\[\]]+)(?:[(\[]([^()\[\]]*)[)\]])?", header)
-        unit = _key(match[2] or "") if match else ""
-        if match is None or unit not in HEADER_UNITS or _key(match[1]) not in names:
+        header, known = plain_text(cell), split_header(cell)
+        if known is None or known[0] not in names:
             continue
-        name = names[_key(match[1])]
+        name = names[known[0]]
         if name in found:
             faults.append(Fault(f"{where}:{place + 1}", header, f"also {found[name][1]!r}", f"two columns give {name}",
                                 "Delete or rename one of them."))
-        found.setdefault(name, (place, header, HEADER_UNITS[unit]))
+        found.setdefault(name, (place, header, known[1]))
     if not {"customer", "date"} <= set(found):
         return None
     if faults:
         raise UsageError(*faults)
     return found
-
-
-def _key(header: str) -> str:
-    return re.sub(r"[\s_-]", "", header.casefold())
 
 
 def _cut(faults: list[Fault], total: int, place: str) -> list[Fault]:
