@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime
 from pathlib import Path
 
 import numpy as np
@@ -153,6 +155,15 @@ def test_expected_orders_by_customer(lapsing: Repurchase) -> None:
     assert often[silent < 20]["expected_orders"].mean() > 5 * often[silent > 300]["expected_orders"].mean()
 
 
+def test_days_ahead_weigh_what_the_calendar_says(lapsing: Repurchase) -> None:
+    after = lapsing.log.start + datetime.timedelta(days=lapsing.log.last_day + 1)
+    sale = {"name": "sale", "start": after, "end": after + datetime.timedelta(days=99), "factor": 2.0}
+    busy = dataclasses.replace(lapsing, calendar=brand(**{"calendar.campaigns": [sale]})).customers(100)
+    assert busy["expected_orders"].to_numpy() == pytest.approx(lapsing.customers(200)["expected_orders"].to_numpy())
+    with pytest.raises(UsageError, match="days = 0 — must be 1 to"):
+        lapsing.customers(0)
+
+
 def test_the_fit_is_an_optimum(lapsing: Repurchase) -> None:
     from omnisim.study.purchases.fit import histories
     h, _, _ = histories(lapsing.log, lapsing.cut, lapsing.clock)
@@ -171,8 +182,10 @@ def test_short_logs_are_refused() -> None:
     with pytest.raises(UsageError) as caught:
         calibrate(draw_log(60, 300, seed=1, rate=(0.3, 60.0), lapse=(0.8, 2.4)))
     assert "repeat orders" in str(caught.value) and "at least 50" in str(caught.value)
-    with pytest.raises(UsageError, match="holdout = 900 days"):
+    with pytest.raises(UsageError, match=r"holdout = 900 days .* Choose 1 to \d+\."):
         calibrate(draw_log(2_000, 300, seed=1, rate=(0.6, 60.0), lapse=(0.8, 2.4)), holdout=900)
+    with pytest.raises(UsageError, match=r"holdout = 0 days .* Give a longer log\."):
+        calibrate(pd.DataFrame({"customer": ["a", "b"], "date": ["2024-06-01"] * 2}))
 
 
 def test_only_one_log_and_only_logs_as_frames() -> None:

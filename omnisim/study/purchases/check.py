@@ -82,15 +82,15 @@ def assess(process: Process, log: TransactionLog, cuts: list[int], clock: Floats
                       float(np.sqrt(np.mean((each - later) ** 2))))
 
 
-def business_days(log: TransactionLog, scenario: Scenario | None) -> Floats:
-    """Days passed by the evening of each day, each weighted by the calendar for repurchase.
+def business_days(log: TransactionLog, scenario: Scenario | None, ahead: int = 0) -> Floats:
+    """Days passed by the evening of each day of the log and `ahead` days after it, weighted by the calendar.
 
     Notes
     -----
     The weight of a day is the mean of the channels' weights (weekday · month · campaigns) by repeat weight: in
     time counted so, customers with a common calendar order at constant rates.
     """
-    days = np.arange(log.last_day + 1, dtype=float)
+    days = np.arange(log.last_day + 1 + ahead, dtype=float)
     if scenario is None:
         return days
     from omnisim.market.rules import active_channels

@@ -13,12 +13,13 @@ import html
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from omnisim.errors import Fault, UsageError
 from omnisim.scenario.model import Scenario
+from omnisim.study.calibration.fit import KIND, csv
 from omnisim.study.purchases.check import Assessment, assess, business_days
 from omnisim.study.purchases.fit import ProcessFit, fit_process, histories
 from omnisim.study.purchases.forecast import forecast
@@ -37,14 +38,14 @@ if TYPE_CHECKING:
     from omnisim.study.purchases.plots import RepurchasePlots
 
 Progress = Callable[[int, int], None]
-KIND = "omnisim fit"
-"""What the manifest calls a directory with a fit, of tables or of a log."""
 HOLDOUT = 0.25
 """Share of the log's days that are kept for the check."""
 SPLITS = (0.5, 0.75, 1.0)
 """Shares of the days before the cut: fitted to each but the last, the next is predicted."""
 FEWEST = 50
 """Repeat orders in the shortest fitted part, and in the holdout."""
+FARTHEST = 3_650
+"""Days after the log that customers are forecast for, at most."""
 RENEWAL = 0.04
 """Share of a market that leaves in a year where no scenario says it (its default)."""
 FIELDS = {"rate_shape": (0.02, 100.0), "rate_scale": (0.01, 1e5), "lapse_a": (0.02, 1000.0), "lapse_b": (0.02, 1000.0)}
@@ -68,6 +69,7 @@ class Repurchase:
     scenario : Scenario, or None  the one given, with the fitted repurchase
     warnings : tuple of Fault
     pace : float  how much more often customers of the scenario order than their own rates say; 1 without a scenario
+    calendar : Scenario, or None  whose calendar weights the days; without one all weigh the same
     """
 
     log: TransactionLog
@@ -82,6 +84,7 @@ class Repurchase:
     scenario: Scenario | None
     warnings: tuple[Fault, ...] = ()
     pace: float = 1.0
+    calendar: Scenario | None = None
 
     @property
     def changes(self) -> dict[str, float]:
@@ -162,12 +165,20 @@ class Repurchase:
         -------
         DataFrame  customer, first, last, repeat_orders, mean_value [currency/order], alive (chance), expected_orders,
             chance (of any order)
+
+        Raises
+        ------
+        UsageError  for days that are not ahead
         """
         import pandas as pd
 
+        if not 1 <= days <= FARTHEST:
+            raise UsageError(Fault("customers", "days", str(days), f"must be 1 to {FARTHEST:,}", "Use 365."))
+
         log, end = self.log, self.log.last_day
         h, row, who = histories(log, end, self.clock)
-        found = forecast(self.whole.process, self.whole.values, h, float(days))
+        ahead = business_days(log, self.calendar, days)[-1] - self.clock[end]
+        found = forecast(self.whole.process, self.whole.values, h, float(ahead))
         start = np.flatnonzero(np.append(True, np.diff(log.customer) != 0))
         stop = np.append(start[1:], log.customer.size)
         zero = np.datetime64(log.start, "s")
@@ -305,7 +316,7 @@ def fit_repurchase(log: TransactionLog, *, scenario: Scenario | None = None, hol
     fields = fit_process(plain, everything, [models[0].fit.values])
     tick()
     return Repurchase(log, cut, clock, models, best.name, int(later.sum()), int((later > 0).sum()), whole, fields,
-                      None, (*log.warnings, *_doubts(best, fields)))
+                      None, (*log.warnings, *_doubts(best, fields)), calendar=scenario)
 
 
 def _check(log: TransactionLog, cuts: list[int], end: int) -> None:
@@ -314,7 +325,8 @@ def _check(log: TransactionLog, cuts: list[int], end: int) -> None:
     faults = []
     if not 0 < cuts[-1] < end:
         faults.append(Fault("calibrate", "holdout", f"{end - cuts[-1]} days", "must be at least 1 and leave days of "
-                            f"the log's {end + 1} to fit", "Choose fewer days."))
+                            f"the log's {end + 1} to fit", f"Choose 1 to {end - 1}." if round(HOLDOUT * end) else
+                            "Give a longer log."))
     else:
         for what, count in ((f"repeat orders up to day {cuts[0]}", int(np.searchsorted(repeat, cuts[0], "right"))),
                             (f"repeat orders after day {cuts[-1]}", int((repeat > cuts[-1]).sum()))):
@@ -344,8 +356,3 @@ def _doubts(best: Assessment, fields: ProcessFit) -> tuple[Fault, ...]:
         found.append(Fault("log", "loyal", f"{best.fit.value('loyal'):.3g}", "is the share of customers who never "
                            "lapse; a scenario has no field for it", "Its lapse_a and lapse_b are fitted without."))
     return tuple(found)
-
-
-def csv(frame: Any) -> str:
-    """A frame as CSV that spreadsheets read."""
-    return "\ufeff" + str(frame.to_csv(index=False, lineterminator="\n"))
