@@ -195,9 +195,18 @@ def calibrate(tables: Source | Iterable[Source], *, scenario: Scenario | None = 
                                "Published: 0.05 to 0.22, mostly 0.12; 0 keeps the click shares."))
     is_one = isinstance(tables, str | Path) or hasattr(tables, "columns")
     log, paths = part_log([tables] if is_one else list(tables), encoding)  # type: ignore[list-item, arg-type]
+    faults = []
     if private_repeat is not None and not (paths and 0 < private_repeat < 1):
-        raise UsageError(Fault("calibrate", "private_repeat", repr(private_repeat), "must be a share above 0 and below "
-                               "1, beside a channel status table", "For 10 % below a benchmark give 0.9 times it."))
+        faults.append(Fault("calibrate", "private_repeat", repr(private_repeat), "must be a share above 0 and below 1, "
+                            "beside a channel status table", "For 10 % below a benchmark give 0.9 times it."))
+    if elasticity is not None and not paths:
+        faults.append(Fault("calibrate", "elasticity", repr(elasticity), "goes with a channel status table",
+                            "Leave it out, or add the brand's monthly table (T1)."))
+    if holdout is not None and log is None:
+        faults.append(Fault("calibrate", "holdout", f"{holdout} days", "goes with a transaction log",
+                            "Leave it out, or add a log with customer, date and value."))
+    if faults:
+        raise UsageError(*faults)
     repurchase = None
     if log is not None:
         from omnisim.study.purchases.repurchase import fit_repurchase

@@ -151,6 +151,15 @@ def test_a_private_repeat_rate_is_a_share_beside_a_table(tmp_path: Path, name: s
         om.calibrate(tmp_path / name, private_repeat=rate)
 
 
+def test_what_the_tables_have_no_use_for_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "t1.csv").write_text("渠道,月均UV,转化率,客单价,GMV\n抖音,100,10%,5,50\n")
+    (tmp_path / "log.csv").write_text("customer,date,value\n1,2024-01-01,5\n")
+    with pytest.raises(UsageError, match="holdout = 30 days — goes with a transaction log"):
+        om.calibrate(tmp_path / "t1.csv", holdout=30)
+    with pytest.raises(UsageError, match=r"elasticity = 0\.12 — goes with a channel status table"):
+        om.calibrate(tmp_path / "log.csv", elasticity=0.12)
+
+
 def test_calibrate_passes_the_tables_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
     module = ModuleType("omnisim.study.calibration.calibrate")
