@@ -274,12 +274,22 @@ def calibrate(data: Annotated[list[Path], typer.Option("--data", metavar="TABLE"
             fit = door.calibrate(data, scenario=start, elasticity=elasticity, seed=seed, encoding=encoding,
                                  holdout=holdout, private_repeat=private_repeat, threads=threads,
                                  progress=progress)
-        if out is not None:
-            fit.save(out)
-        if update and file is not None:
-            fit.update(file)
+        written, failed = file if update else None, None
+        try:
+            if out is not None:
+                fit.save(out)
+            if written is not None:
+                written = fit.update(written)
+        except OmnisimError as error:  # what was fitted is told all the same
+            written, failed = None, error
+        notes = [*fit.warnings]
+        if written not in (None, file):
+            notes.append(Fault(str(file), "--update", "", f"has no place for all that was fitted: {written} has, and "
+                               "extends it", "Use that file, or add the sections here."))
         told, fitted = (fit, None) if isinstance(fit, Repurchase) else (fit.repurchase, fit)
-        record: dict[str, object] = {"seed": seed, "out": None if out is None else str(out)}
+        values = fit.changes if isinstance(fit, Repurchase) else fit.fitted
+        record: dict[str, object] = {"seed": seed, "out": None if out is None else str(out),
+                                     "updated": None if written is None else str(written), "fitted": values}
         if told is not None:
             record |= {"chosen": told.chosen, "models": records(told.table), "parameters": records(told.parameters),
                        "repurchase": told.changes}
@@ -293,9 +303,12 @@ def calibrate(data: Annotated[list[Path], typer.Option("--data", metavar="TABLE"
                 print_frame(console, told.parameters[told.parameters["model"] == "scenario"], title="for a scenario")
             if fitted is not None:
                 print_fit(console, fitted)
-            if out is not None:
-                console.print(f"→ {out}", markup=False)
-        return Answer(record, show, warnings=fit.warnings)
+            if failed is not None:
+                console.print("\n".join(f"{name}={value:.6g}" for name, value in values.items()), markup=False)
+            for path in (out, written) if failed is None else ():
+                if path is not None:
+                    console.print(f"→ {path}", markup=False)
+        return Answer(record, show, failed.exit_code if failed else 0, failed.faults if failed else (), notes)
     return job
 
 

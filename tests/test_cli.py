@@ -197,16 +197,23 @@ def test_schema(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPa
     assert run_json(capsys, "schema")["result"] == {"title": "Scenario"}
 
 
-def test_calibrate(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def fake_fit(monkeypatch: pytest.MonkeyPatch, update: Any = None) -> list[Any]:
+    """Let calibrate answer with a fit; what it was asked."""
     seen: list[Any] = []
     fit = SimpleNamespace(table=pd.DataFrame({"channel": ["douyin"], "error": [0.01]}), warnings=(FAULT,),
                           unidentified_table=pd.DataFrame({"parameter": ["click_share"]}), stances=(1,),
                           elasticity_table=pd.DataFrame({"name": ["default"], "elasticity": [0.12]}),
-                          save=lambda out: (out / "fit.csv").touch(), repurchase=None)
+                          save=lambda out: (out / "fit.csv").touch(), repurchase=None, update=update,
+                          fitted={"brand.new_customers": 120.0})
     module = ModuleType("omnisim.study.calibration.calibrate")
     module.KIND = "omnisim fit"  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "omnisim.study.calibration.calibrate", module)
     monkeypatch.setattr(door, "calibrate", lambda tables, **options: seen.append((tables, options)) or fit)
+    return seen
+
+
+def test_calibrate(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    seen = fake_fit(monkeypatch)
     answer = run_json(capsys, "calibrate", "--data", "t1.csv", "--data", "t3.csv", "--encoding", "gb18030", "--out",
                       str(tmp_path / "fit"), "--private-repeat", "0.2538")
     assert answer["result"]["fit"] == [{"channel": "douyin", "error": 0.01}]
@@ -217,6 +224,27 @@ def test_calibrate(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monke
     assert seen[0][1]["encoding"] == "gb18030"
     assert seen[0][1]["private_repeat"] == 0.2538
     assert (tmp_path / "fit" / "fit.csv").exists()
+
+
+def test_a_fit_is_told_though_it_cannot_be_written(capsys: pytest.CaptureFixture[str],
+                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_fit(monkeypatch, failing(StorageError(FAULT)))
+    words = ["calibrate", "a.yaml", "--data", "t1.csv", "--update"]
+    answer = run_json(capsys, *words)
+    assert (answer["exit_code"], len(answer["errors"]), answer["result"]["updated"]) == (5, 1, None)
+    assert answer["result"]["fitted"] == {"brand.new_customers": 120.0}
+    assert main(words) == 5
+    assert "brand.new_customers=120" in capsys.readouterr().out
+
+
+def test_an_update_says_where_it_went(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_fit(monkeypatch, lambda path: path)
+    answer = run_json(capsys, "calibrate", "a.yaml", "--data", "t1.csv", "--update")
+    assert answer["result"]["updated"] == "a.yaml" and len(answer["warnings"]) == 1
+    fake_fit(monkeypatch, lambda path: path.with_name("a_fitted.yaml"))
+    answer = run_json(capsys, "calibrate", "a.yaml", "--data", "t1.csv", "--update")
+    assert answer["result"]["updated"] == "a_fitted.yaml" and answer["exit_code"] == 0
+    assert "a_fitted.yaml has, and extends it" in answer["warnings"][1]["rule"]
 
 
 def test_out_refuses_other_peoples_files_before_the_work(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

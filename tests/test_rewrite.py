@@ -8,7 +8,7 @@ import pytest
 
 import omnisim as om
 from omnisim.errors import UsageError
-from omnisim.scenario.rewrite import rewrite, write_overlay
+from omnisim.scenario.rewrite import rewrite, write_back, write_overlay
 
 BRAND = Path(__file__).parents[1] / "scenarios" / "brand.yaml"
 
@@ -37,6 +37,31 @@ def test_a_value_without_a_place_is_refused_before_anything_is_written(tmp_path:
     with pytest.raises(UsageError, match=r"channels.douyin.direct = not there"):
         rewrite(small, {"channels.douyin.direct": 0.1})
     assert small.read_text() == "extends: brand.yaml\nname: small\n"
+
+
+def test_numbers_by_channel_take_the_place_of_one_for_all(tmp_path: Path) -> None:
+    file = tmp_path / "brand.yaml"
+    file.write_bytes(BRAND.read_bytes())
+    factors = {"douyin": 1.3, "taobao": 1.5}
+    rewrite(file, {f"calendar.campaigns.1.factor.{name}": value for name, value in factors.items()})
+    assert om.load(file).hash == om.load(BRAND).with_({"calendar.campaigns.1.factor": factors}).hash
+    old, new = (path.read_text(encoding="utf-8").splitlines() for path in (BRAND, file))
+    [(was, now)] = [(a, b) for a, b in zip(old, new, strict=True) if a != b]
+    assert "factor: {douyin: 1.3, taobao: 1.5}}" in now and now.partition("#")[2] == was.partition("#")[2]
+
+
+def test_what_a_file_has_no_place_for_goes_into_an_overlay(tmp_path: Path) -> None:
+    file = tmp_path / "brand.yaml"
+    file.write_bytes(BRAND.read_bytes())
+    start = om.load(file)
+    sale = {"name": "sale", "start": "2024-12-01", "end": "2024-12-02", "factor": {"taobao": 1.2}}
+    fitted = start.with_({"calendar.campaigns": [*(one.model_dump(mode="json") for one in start.calendar.campaigns),
+                                                 sale], "channels.douyin.direct": 0.00123})
+    values = {"channels.douyin.direct": 0.00123, "calendar.campaigns.2.factor.taobao": 1.2}
+    assert write_back(file, {"channels.douyin.direct": start.channels["douyin"].direct}, start) == file
+    written = write_back(file, values, fitted)
+    assert written == tmp_path / "brand_fitted.yaml" and om.load(written).hash == fitted.hash
+    assert file.read_bytes() == BRAND.read_bytes()
 
 
 def test_overlay_holds_what_differs_and_no_more(tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from omnisim.scenario.write import replace_file, to_yaml
 def rewrite(path: str | Path, values: Mapping[str, float]) -> None:
     """Write numbers into a scenario file, each in the place where it stands, or below the first key of its section.
 
+    Numbers by name take the place of one number for all.
+
     Parameters
     ----------
     path : path  a scenario file without faults
@@ -34,15 +36,16 @@ def rewrite(path: str | Path, values: Mapping[str, float]) -> None:
     faults = []
     added: dict[int, list[str]] = {}
     # from right to left, so that places on a line stay true
-    for name, value in sorted(values.items(), key=lambda item: _place(nodes.get(item[0])), reverse=True):
+    for name, written in sorted(_texts(values, nodes).items(), key=lambda item: _place(nodes.get(item[0])),
+                                reverse=True):
         node, parent = nodes.get(name), nodes.get(name.rpartition(".")[0])
         first = next(iter(parent.value.values()), None) if parent and isinstance(parent.value, dict) else None
         if node is not None and not isinstance(node.value, dict | list):
-            lines[node.line - 1] = _put(lines[node.line - 1], node, f"{value:.6g}")
+            lines[node.line - 1] = _put(lines[node.line - 1], node, written)
         elif first is not None and not isinstance(first.value, dict | list) and first.key_line > (
                 parent.key_line if parent else 0):
             key = name.rpartition(".")[2]
-            added.setdefault(first.line, []).append(f"{' ' * (first.key_column - 1)}{key}: {value:.6g}")
+            added.setdefault(first.line, []).append(f"{' ' * (first.key_column - 1)}{key}: {written}")
         else:
             faults.append(Fault(str(path), name, "not there", "must stand in the file to be written",
                                 "Add it there, or update the file that it extends."))
@@ -52,6 +55,32 @@ def rewrite(path: str | Path, values: Mapping[str, float]) -> None:
         lines[line:line] = sorted(added[line])
     replace_file(path, "\n".join(lines))
     load(path)
+
+
+def write_back(path: str | Path, values: Mapping[str, float], scenario: Scenario) -> Path:
+    """Write numbers into a scenario file; where it has no place for one of them, an overlay takes them all.
+
+    Parameters
+    ----------
+    path : path  a scenario file without faults
+    values : dotted path -> number
+    scenario : Scenario  the file's, with these values
+
+    Returns
+    -------
+    Path  of the file that has them: the one given, or NAME_fitted beside it, which extends it
+
+    Raises
+    ------
+    StorageError  where the file cannot be written
+    """
+    path = Path(path)
+    try:
+        rewrite(path, values)
+    except UsageError:
+        base, path = path.name, path.with_name(f"{path.stem}_fitted{path.suffix}")
+        write_overlay(path, base, scenario, f"{base}, with all that was fitted")
+    return path
 
 
 def write_overlay(path: str | Path, base: str, scenario: Scenario, comment: str) -> None:
@@ -83,6 +112,19 @@ def _different(old: Mapping[str, object], new: Mapping[str, object]) -> dict[str
         elif value != before:
             found[key] = value
     return found
+
+
+def _texts(values: Mapping[str, float], nodes: Mapping[str, Node]) -> dict[str, str]:
+    """What is to be written, by place: a number, or numbers by name where one number stands for all."""
+    found: dict[str, str] = {}
+    parts: dict[str, list[str]] = {}
+    for name, value in values.items():
+        above, _, key = name.rpartition(".")
+        if above in nodes and not isinstance(nodes[above].value, dict | list):
+            parts.setdefault(above, []).append(f"{key}: {value:.6g}")
+        else:
+            found[name] = f"{value:.6g}"
+    return found | {name: f"{{{', '.join(texts)}}}" for name, texts in parts.items()}
 
 
 def _place(node: Node | None) -> tuple[int, int]:

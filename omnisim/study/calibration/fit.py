@@ -176,26 +176,28 @@ class Fit:
             "kind": KIND, "complete": True, "scenario_hash": self.scenario.hash, "seed": self.seed,
             "files": {name: storage.digest(path / name) for name in texts}})
 
-    def update(self, path: str | Path) -> None:
+    def update(self, path: str | Path) -> Path:
         """Write the fitted values into the scenario file that the fit started from; comments and layout stay.
+
+        Gives the path of the file that has them: NAME_fitted.yaml beside it where the file has no place for one.
 
         With a fitted click share, what differs if it is low or high goes into overlays beside it, NAME_low.yaml and
         NAME_high.yaml.
 
         Raises
         ------
-        UsageError  naming the values that the file has no place for
         StorageError  where the file cannot be written
         """
-        from omnisim.scenario.rewrite import rewrite, write_overlay
+        from omnisim.scenario.rewrite import write_back, write_overlay
 
         path = Path(path)
-        rewrite(path, self.fitted)
+        written = write_back(path, self.fitted, self.scenario)
         for one in self.stances:
             if one.name != "default":
                 how = "less" if one.name == "low" else "more"
                 write_overlay(path.with_name(f"{path.stem}_{one.name}{path.suffix}"), path.name, one.scenario,
                               f"{path.name}, if advertising works {how} than usual: {_of_advertising(one)}")
+        return written
 
     def _heading(self) -> str:
         """Comments at the top of the scenario: how good it is, what was fitted, what is assumed."""

@@ -237,17 +237,19 @@ class Repurchase:
             "kind": KIND, "complete": True, "chosen": self.chosen, "cut": self.cut,
             "files": {name: storage.digest(path / name) if name in texts else "" for name in (*texts, *pictures)}})
 
-    def update(self, path: str | Path) -> None:
+    def update(self, path: str | Path) -> Path:
         """Write the fitted repurchase into a scenario file; comments and layout stay.
+
+        Gives the path of the file that has it: NAME_fitted.yaml beside it where the file has no place for it.
 
         Raises
         ------
-        UsageError  naming the values that the file has no place for
         StorageError  where the file cannot be written
         """
-        from omnisim.scenario.rewrite import rewrite
+        from omnisim.scenario.load import load
+        from omnisim.scenario.rewrite import write_back
 
-        rewrite(path, self.changes)
+        return write_back(path, self.changes, load(path).with_(self.changes))
 
     def texts(self) -> dict[str, str]:
         """Tables and fields of a scenario as text, by file name; nothing in them names a customer."""
