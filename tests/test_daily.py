@@ -12,7 +12,7 @@ from test_calibrate import market
 import omnisim as om
 from omnisim.errors import UsageError
 from omnisim.measure import brand as brand_csv
-from omnisim.study.calibration import calibrate, daily, fitting, start, targets
+from omnisim.study.calibration import calibrate, certainty, daily, fitting, start, targets
 from omnisim.study.calibration.brand_tables import BrandTables, ChannelStatus, DailyRecord, read_tables
 from omnisim.study.calibration.unidentified import campaign_lengths
 
@@ -54,6 +54,37 @@ def test_days_are_parted_by_the_scenarios_own_campaign() -> None:
     status = [ChannelStatus("shelf", "", 3000, 0.05, 120, 18000), ChannelStatus("group", "", 900, 0.1, 150, 13500)]
     asked = daily.match_days([record("shelf", date) for date in dates], plain, targets.match(status, plain))
     assert [(period.name, len(period.dates)) for period in asked.periods] == [("day", 10), ("usual", 2)]
+
+
+def test_each_channel_is_compared_on_the_days_that_it_has() -> None:
+    plain = market().with_({"horizon.days": 60})
+    dates = tuple(DAY + datetime.timedelta(days=n) for n in range(25, 60))
+    rows = [*(record("shelf", date, orders=3) for date in dates), record("group", dates[7], orders=3, price=150)]
+    status = [ChannelStatus("shelf", "", 3000, 0.05, 120, 18000), ChannelStatus("group", "", 900, 0.1, 150, 13500)]
+    goals = targets.match(status, plain)
+    asked = daily.match_days(rows, plain, goals)
+    assert asked.dates == (dates, (dates[7],))
+    problem = fitting.Problem(plain, goals, asked)
+    assert {problem.targets[want.channel].channel: want.tolerance for want in problem.wants
+            if want.name == "orders" and want.period >= 0} == pytest.approx(
+        {"shelf": np.hypot(0.01, 105**-0.5), "group": np.hypot(0.01, 3**-0.5)})
+    luck = certainty._luck_of_table(problem, np.zeros((len(problem.wants),) * 2))
+    assert sorted({1 / luck[k, k] for k, want in enumerate(problem.wants) if want.name == "orders" and want.period >= 0
+                   }) == pytest.approx([3, 105])
+
+
+def test_a_campaign_of_uneven_days_is_one() -> None:
+    plain = market().with_({"calendar.campaigns": [CAMPAIGN]})
+    rows = [record("shelf", orders=15), record("shelf", DAY + datetime.timedelta(days=1), orders=15),
+            record("group", orders=0)]
+    status = [ChannelStatus("shelf", "", 3000, 0.05, 120, 18000), ChannelStatus("group", "", 900, 0.1, 150, 13500)]
+    goals = targets.match(status, plain)
+    asked = daily.match_days(rows, plain, goals)
+    assert [(period.name, len(period.dates)) for period in asked.periods] == [("day", 2), ("day", 1)]
+    # a channel without orders has the others' factor
+    assert list(daily.guess_factors(goals, asked).values()) == pytest.approx([3.0, 3.0])
+    length, = campaign_lengths(plain, asked)
+    assert (length.value, length.low) == (10, 2)
 
 
 def test_new_users_and_costs_are_corrected_by_what_was_seen() -> None:

@@ -30,7 +30,7 @@ PRICES = 0.02
 
 @dataclass(frozen=True)
 class Period:
-    """Days of the daily table that have something in common.
+    """Days of the daily table that have something in common, and that the same channels have rows of.
 
     Parameters
     ----------
@@ -76,6 +76,11 @@ class DailyTargets:
 
     periods: tuple[Period, ...] = ()
     days: tuple[DayTarget, ...] = ()
+
+    @property
+    def campaigns(self) -> tuple[int, ...]:
+        """The campaigns that it has days of, by their places in the scenario."""
+        return tuple(dict.fromkeys(period.campaign for period in self.periods if period.campaign >= 0))
 
     @property
     def dates(self) -> tuple[Dates, ...]:
@@ -162,17 +167,19 @@ def match_days(daily: Sequence[DailyRecord], scenario: Scenario, targets: tuple[
         raise UsageError(*(Fault("--data", f"daily monitoring, {name}", "not in the channel status table",
                                  "a channel must be in both", "Add its month, or leave its days out.")
                            for name in strange))
-    periods = _periods(scenario, sorted({row.date for row in daily}))
-    days = []
-    for n, period in enumerate(periods):
+    periods, days = list[Period](), list[DayTarget]()
+    for whole in _periods(scenario, sorted({row.date for row in daily})):
         for name, records in by_channel.items():
-            here = [record for record in records if record.date in period.dates]
+            here = [record for record in records if record.date in whole.dates]
             if here:
-                days.append(_day_target(rows[name], n, here, targets[rows[name]]))
-    return DailyTargets(periods, tuple(days))
+                own = replace(whole, dates=tuple(sorted(record.date for record in here)))
+                periods += [own] if own not in periods else []
+                days.append(_day_target(rows[name], periods.index(own), here, targets[rows[name]]))
+    return DailyTargets(tuple(periods), tuple(days))
 
 
 def _periods(scenario: Scenario, dates: list[datetime.date]) -> tuple[Period, ...]:
+    """The usual days and those of each campaign, whichever channel has rows of them."""
     groups: dict[int, list[datetime.date]] = {}
     for date in dates:
         groups.setdefault(next(iter(_campaigns_on(scenario, date)), -1), []).append(date)
@@ -200,14 +207,12 @@ def guess_factors(targets: tuple[Target, ...], asked: DailyTargets) -> dict[tupl
     A channel without orders in either table has the median of the others.
     """
     found: dict[tuple[int, int], float] = {}
-    for n, period in enumerate(asked.periods):
-        if period.campaign < 0:
-            continue
-        days = [day for day in asked.days if day.period == n]
+    for campaign in asked.campaigns:
+        days = [day for day in asked.days if asked.periods[day.period].campaign == campaign]
         known = {day.row: day.orders * 30 / targets[day.row].orders for day in days
                  if day.orders > 0 and targets[day.row].sells}
         usual = statistics.median(known.values()) if known else 1.0
-        found |= {(day.row, n): known.get(day.row, usual) for day in days}
+        found |= {(day.row, day.period): known.get(day.row, usual) for day in days}
     return found
 
 

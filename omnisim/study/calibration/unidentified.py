@@ -134,11 +134,10 @@ def _of_brand(scenario: Scenario) -> Iterator[Unidentified]:
 def campaign_lengths(scenario: Scenario, asked: DailyTargets) -> list[Unidentified]:
     """Campaigns whose last days the daily table does not have: how long they last is assumed."""
     found: list[Unidentified] = []
-    for period in asked.periods:
-        if period.campaign < 0:
-            continue
-        campaign = scenario.calendar.campaigns[period.campaign]
-        days, known = ((last - campaign.start).days + 1 for last in (campaign.end, max(period.dates)))
+    for place in asked.campaigns:
+        campaign = scenario.calendar.campaigns[place]
+        seen = max(max(period.dates) for period in asked.periods if period.campaign == place)
+        days, known = ((last - campaign.start).days + 1 for last in (campaign.end, seen))
         if known < days:
             found.append(Unidentified(f"days of {campaign.name}", days, "day", known, 2 * days,
                                       "the daily table ends before the campaign"))
