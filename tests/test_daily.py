@@ -124,6 +124,45 @@ def test_what_cannot_be_matched_is_refused() -> None:
         daily.match_days([record("group")], market(), targets.match(shelf, market()))
 
 
+def test_days_that_are_not_reported_are_refused_once_with_the_horizon_that_has_them() -> None:
+    plain = market().with_({"horizon.days": 20})
+    for first, count, cure in ((0, 40, "Set horizon.days to 40."), (-5, 25, "Set horizon.start to 2024-05-27 and "
+                               "horizon.days to 25."), (-5, 10, "Set horizon.start to 2024-05-27."),
+                               (0, 4000, "Leave days out: a scenario reports 3,660 at most.")):
+        with pytest.raises(UsageError, match="must be among the reported days") as caught:
+            daily.prepare(plain, [record("shelf", DAY + datetime.timedelta(days=first + n)) for n in range(count)])
+        fault, = caught.value.faults
+        assert fault.fix == cure
+
+
+@pytest.mark.parametrize(("days", "reported"), [(1, 365), (400, 400)])
+def test_a_scenario_built_from_tables_reports_all_their_days(days: int, reported: int) -> None:
+    rows = tuple(record("taobao", DAY + datetime.timedelta(days=n)) for n in range(days))
+    built = start.build(BrandTables((ChannelStatus("taobao", "", 3000, 0.05, 120, 18000),), rows))
+    assert (built.horizon.start, built.horizon.days) == (DAY, reported)
+    daily.prepare(built, rows)
+
+
+def test_a_day_beyond_what_a_campaign_can_bring_is_warned_of() -> None:
+    status = (ChannelStatus("taobao", "", 3000, 80 / 3000, 120, 9600),)
+    rows = (record("taobao", datetime.date(2024, 11, 11), orders=300),)
+    built = daily.prepare(start.build(BrandTables(status, rows)), rows)
+    goals = targets.match(status, built)
+    problem = fitting.Problem(built, goals, daily.match_days(rows, built, goals))
+    factor = next(unknown for unknown in problem.unknowns if unknown.name == "factor")
+    assert factor.start == factor.high == pytest.approx(np.log(100))
+    fitted = problem.apply(problem.start).calendar.campaigns[0].factor
+    assert fitted == {"taobao": 100.0}
+    note, = daily.check_factors(goals, problem.asked)
+    assert str(note) == ("--data: taobao.orders = 300 a day — is 112.5 times a day of the channel status table, and a "
+                         "campaign's factor is at most 100: they are not reached. Correct one of the two.")
+    # from below the bound no step leads beyond it
+    asked = daily.match_days([record("taobao", rows[0].date, orders=100)], built, goals)
+    factor = next(unknown for unknown in fitting.Problem(built, goals, asked).unknowns if unknown.name == "factor")
+    assert factor.start == pytest.approx(np.log(37.5)) and factor.high == pytest.approx(np.log(100))
+    assert not daily.check_factors(goals, asked)
+
+
 def test_the_day_lived_many_times_is_the_day_that_follows() -> None:
     plain = market().with_({"calendar.campaigns": [CAMPAIGN], "horizon.days": 30, "population.size": 10_000})
     tasks = [targets.Task(plain, n, ((DAY,),)) for n in range(16)]

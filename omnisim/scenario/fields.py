@@ -13,6 +13,8 @@ SHARE = "share"
 FIRST_DATE = datetime.date(1970, 1, 1)
 LAST_DATE = datetime.date(2200, 12, 31)
 LONGEST_CADENCE = 3660
+LONGEST_HORIZON = 3660
+MOST_FACTOR = 100
 
 _ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
@@ -87,5 +89,5 @@ Date = Annotated[datetime.date, BeforeValidator(read_date)]
 Version = Annotated[Literal[1], BeforeValidator(version_number)]
 Cadence = Annotated[Annotated[int, Field(ge=1, le=LONGEST_CADENCE)] | Literal["never"], BeforeValidator(read_cadence)]
 Share = Annotated[float, Field(ge=0, le=1, json_schema_extra={"unit": SHARE})]
-Factor = Annotated[float, Field(ge=0, le=100, json_schema_extra={"unit": "x"})]
+Factor = Annotated[float, Field(ge=0, le=MOST_FACTOR, json_schema_extra={"unit": "x"})]
 """A multiplier: 1 changes nothing."""

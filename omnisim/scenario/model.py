@@ -28,7 +28,19 @@ from omnisim.scenario.customers import (
     Trust,
     Weekday,
 )
-from omnisim.scenario.fields import Cadence, Date, Money, Name, Section, Share, Text, Version, quantity, share
+from omnisim.scenario.fields import (
+    LONGEST_HORIZON,
+    Cadence,
+    Date,
+    Money,
+    Name,
+    Section,
+    Share,
+    Text,
+    Version,
+    quantity,
+    share,
+)
 from omnisim.scenario.market import Calendar, Campaign, Channel, Flow, Kind, LiveWindow, Population, Role, Segment
 from omnisim.scenario.supply import Assortment, Node, Pickup, Route, Shortage, StockRule, Supplier, Supply
 
@@ -54,7 +66,7 @@ class Horizon(Section):
 
     start: Date = datetime.date(2024, 6, 1)
     """First reported day."""
-    days: int = quantity(365, unit="day", ge=1, le=3660)
+    days: int = quantity(365, unit="day", ge=1, le=LONGEST_HORIZON)
     """Number of reported days."""
     warm_up: int = quantity(210, unit="day", ge=0, le=1830)
     """Unreported days before the start, run with today's plan; at least 210 to calibrate."""

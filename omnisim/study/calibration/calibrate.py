@@ -12,7 +12,7 @@ from omnisim.errors import Fault
 from omnisim.scenario.model import Scenario
 from omnisim.study.calibration.brand_tables import BrandTables
 from omnisim.study.calibration.certainty import judge_values
-from omnisim.study.calibration.daily import NOTHING, check_prices, match_days, prepare, set_visits
+from omnisim.study.calibration.daily import NOTHING, check_factors, check_prices, match_days, prepare, set_visits
 from omnisim.study.calibration.elasticity import HIGH, LOW, USUAL, ClickShares, Stance, beyond, stance, tested_channel
 from omnisim.study.calibration.fit import KIND, Fit, Row
 from omnisim.study.calibration.fitting import Problem, Search, column, cost, effort
@@ -103,8 +103,8 @@ def fit(brand: BrandTables, *, scenario: Scenario | None = None, elasticity: flo
     mean = seen.mean(axis=0)
     first = {target.channel: float(mean[row, FIRST] / max(mean[row, ORDERS], 1))
              for target, row in zip(targets, problem.rows, strict=True) if target.sells}
-    warnings = (*brand.warnings, *check_prices(targets, asked), *missed(rows, problem, values), *doubts, *doubted,
-                *beyond(stances))
+    warnings = (*brand.warnings, *check_prices(targets, asked), *check_factors(targets, asked),
+                *missed(rows, problem, values), *doubts, *doubted, *beyond(stances))
     work.finish()
     warnings += repurchase.warnings if repurchase else ()
     unidentified = (*list_unidentified(final, targets, first, known_costs(problem, scenario is not None), stances),

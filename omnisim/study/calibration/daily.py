@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from omnisim.errors import Fault, UsageError
 from omnisim.plan import to_cents
+from omnisim.scenario.fields import LONGEST_HORIZON, MOST_FACTOR
 from omnisim.scenario.model import Scenario
 from omnisim.study.calibration.brand_tables import DailyRecord
 from omnisim.study.calibration.targets import Target, find_channel
@@ -100,11 +101,7 @@ def prepare(scenario: Scenario, daily: Sequence[DailyRecord]) -> Scenario:
     UsageError  for days that the scenario does not report, and channels that it does not have
     """
     dates = sorted({row.date for row in daily})
-    first, last = scenario.horizon.start, scenario.horizon.start + datetime.timedelta(days=scenario.horizon.days - 1)
-    faults = [Fault("--data", "daily monitoring", str(date), f"must be among the reported days, {first} to {last}",
-                    f"Set horizon.start to {dates[0]}.") for date in dates if not first <= date <= last]
-    if faults:
-        raise UsageError(*faults)
+    _check_dates(scenario, dates)
     if added := _missing(scenario, dates):
         plain = [campaign.model_dump(mode="json") for campaign in scenario.calendar.campaigns]
         scenario = scenario.with_({"calendar.campaigns": plain + added})
@@ -115,6 +112,24 @@ def prepare(scenario: Scenario, daily: Sequence[DailyRecord]) -> Scenario:
         rest = statistics.fmean(usual) - channel.content - channel.labour
         changes[f"channels.{name}.budget"] = max(0.0, to_cents(rest) / 100)
     return scenario.with_(changes)
+
+
+def _check_dates(scenario: Scenario, dates: list[datetime.date]) -> None:
+    """Refuse days that the scenario does not report, all of them at once, with the horizon that would."""
+    horizon = scenario.horizon
+    last = horizon.start + datetime.timedelta(days=horizon.days - 1)
+    beyond = [date for date in dates if not horizon.start <= date <= last]
+    if not beyond:
+        return
+    start = min(horizon.start, dates[0])
+    days = (dates[-1] - start).days + 1
+    cures = [f"horizon.start to {start}"] if start < horizon.start else []
+    cures += [f"horizon.days to {days}"] if days > horizon.days else []
+    raise UsageError(Fault(
+        "--data", "daily monitoring", f"{beyond[0]} to {beyond[-1]}" if len(beyond) > 1 else f"{beyond[0]}",
+        f"must be among the reported days, {horizon.start} to {last}",
+        f"Set {' and '.join(cures)}." if days <= LONGEST_HORIZON else
+        f"Leave days out: a scenario reports {LONGEST_HORIZON:,} at most."))
 
 
 def _missing(scenario: Scenario, dates: list[datetime.date]) -> list[dict[str, object]]:
@@ -204,7 +219,8 @@ def guess_factors(targets: tuple[Target, ...], asked: DailyTargets) -> dict[tupl
 
     Notes
     -----
-    A channel without orders in either table has the median of the others.
+    A channel without orders in either table has the median of the others. A scenario holds no more than MOST_FACTOR:
+    see `check_factors`.
     """
     found: dict[tuple[int, int], float] = {}
     for campaign in asked.campaigns:
@@ -234,3 +250,12 @@ def check_prices(targets: tuple[Target, ...], asked: DailyTargets) -> list[Fault
                   f"is not the channel status table's {targets[day.row].order_value:.6g}: gmv of the day is left aside",
                   "Correct one of the two.")
             for day in asked.days if day.orders > 0 and targets[day.row].sells and not day.gmv_counts]
+
+
+def check_factors(targets: tuple[Target, ...], asked: DailyTargets) -> list[Fault]:
+    """Campaign days with more orders than a campaign's factor can bring."""
+    return [Fault("--data", f"{targets[day.row].channel}.orders", f"{day.orders:.6g} a day",
+                  f"is {day.orders * 30 / targets[day.row].orders:.4g} times a day of the channel status table, and a "
+                  f"campaign's factor is at most {MOST_FACTOR}: they are not reached", "Correct one of the two.")
+            for day in asked.days if asked.periods[day.period].campaign >= 0 and targets[day.row].sells
+            and day.orders * 30 > MOST_FACTOR * targets[day.row].orders]

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scipy.optimize import lsq_linear
 
 from omnisim.scenario.baskets import mean_worth
+from omnisim.scenario.fields import MOST_FACTOR
 from omnisim.scenario.model import Scenario
 from omnisim.study.calibration.daily import NOTHING, DailyTargets, DayTarget, guess_factors
 from omnisim.study.calibration.targets import (
@@ -112,8 +113,10 @@ class Problem:
                 wants.append(Want(n, "orders", np.log(target.orders), 0.002))
         for (row, period), factor in guess_factors(self.targets, self.asked).items():
             spread = 0.5 if self.targets[row].sells else 0.02  # without orders nothing tells it from the level
-            at = float(np.log(factor))
-            unknowns.append(Unknown(self.targets[row].channel, "factor", at, spread, at - 1, at + 1, 0.1, period))
+            most = float(np.log(MOST_FACTOR))
+            at = min(float(np.log(factor)), most)
+            unknowns.append(Unknown(self.targets[row].channel, "factor", at, spread, at - 1, min(at + 1, most), 0.1,
+                                    period))
         for day in self.asked.days:
             wants += self._wants(day)
         if any(target.sells for target in self.targets):

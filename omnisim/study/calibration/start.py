@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from omnisim.scenario import catalogue
+from omnisim.scenario.fields import LONGEST_HORIZON
 from omnisim.scenario.load import from_mapping
 from omnisim.scenario.model import Scenario
 from omnisim.study.calibration.brand_tables import BrandTables, ChannelStatus
@@ -44,6 +45,8 @@ REPEATS = {"content": 0.65, "live": 0.65, "marketplace": 0.85, "crossborder": 0.
 """Repeat weight by share of orders; 1 for other kinds."""
 START = datetime.date(2024, 6, 1)
 """First reported day where no daily table says another."""
+YEAR = 365
+"""Reported days, where the daily table has no more."""
 GROUPS = ("community", "wecom")
 """Presets that private groups live on, the likeliest first."""
 
@@ -63,7 +66,7 @@ def build(brand: BrandTables) -> Scenario:
     content: dict[str, Any] = {
         "name": "fitted to the channel status table",
         "language": "en",
-        "horizon": {"start": min((day.date for day in brand.daily), default=START).isoformat()},
+        "horizon": horizon([day.date for day in brand.daily]),
         "population": {"size": size, "scale": scale},
         "channels": {name: channel(row, targets[name], orders, costs[name], size * scale)
                      for name, row in rows.items()},
@@ -80,6 +83,13 @@ def build(brand: BrandTables) -> Scenario:
     if home:
         content["community"] = {"channel": home} | groups(targets, home, content["flows"])
     return from_mapping(content)
+
+
+def horizon(dates: list[datetime.date]) -> dict[str, Any]:
+    """A year, or as many days more as the daily table has, from its first one on."""
+    first = min(dates, default=START)
+    span = (max(dates, default=first) - first).days + 1
+    return {"start": first.isoformat(), "days": min(max(YEAR, span), LONGEST_HORIZON)}
 
 
 def visited(target: Target, brand: BrandTables) -> Target:
