@@ -146,6 +146,24 @@ def test_values_are_applied_to_the_fitted_fields_alone() -> None:
     assert changed["channels.douyin.direct"] == pytest.approx(2 * built.channels["douyin"].direct, rel=1e-5)
 
 
+def test_an_order_value_at_the_mean_price_is_written_to_the_cent_above() -> None:
+    articles = {name: {"price": price, "cost": 10, "share": 1 / 3, "base_stock": 900}
+                for name, price in (("a", 60), ("b", 60), ("c", 70))}
+    plain = market(shelf={"order_value": 68.0}).with_({"products": articles, "population.segments": [
+        {"name": "thrifty", "share": 0.5, "spend": 0.5}, {"name": "lavish", "share": 0.5, "spend": 1.5}]})
+    problem = fitting.Problem(plain, (targets.Target("shelf", 3000, 150, 68.0, 10_200, 4.0),))
+    month = np.zeros((1, 2, len(targets.COUNTED)))
+    month[0, problem.rows[0]] = 3000, 12_000, 150, 12_000, 60  # 80 an order are too much
+    problem.reprice(month)
+    assert problem.order_value["shelf"] == pytest.approx(190 / 3)
+    assert problem.apply(problem.start).channels["shelf"].order_value == 63.34
+    # elsewhere the nearest cent is written, and a value that is too low by itself is still refused
+    assert fitting.write_price(35.333, 100 / 3) == 35.33
+    assert fitting.write_price(30.0, 30.000000000000004) == 30.0
+    with pytest.raises(UsageError, match="must be at least the mean price"):
+        fitting.Problem(plain, (targets.Target("shelf", 3000, 150, 61.0, 9150, 4.0),)).apply(problem.start)
+
+
 def fitted() -> calibrate.Fit:
     """A fit without simulation: months that are as the table says, but for douyin's visitors."""
     built = start.build(BRAND)
@@ -190,4 +208,6 @@ def test_saved_fit_reads_as_a_scenario(tmp_path: Path) -> None:
     assert len(pd.read_csv(tmp_path / "fit" / "fit.csv")) == 12
     assert "click_share" in (tmp_path / "fit" / "unidentified.csv").read_text(encoding="utf-8-sig")
     assert "fit.csv" in (tmp_path / "fit" / "manifest.json").read_text()
-    assert "<table" in fit._repr_html_() and "11 of 12" not in str(fit)
+    assert "<table" in fit._repr_html_()
+    # visitors of one channel are too many, and so orders too few for them
+    assert str(fit).startswith("10 of 12 figures within 3 % and two standard errors\n")

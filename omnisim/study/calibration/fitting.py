@@ -11,6 +11,7 @@ the period is a campaign its factor is one unknown more. New users follow exactl
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -175,7 +176,8 @@ class Problem:
                 changes["brand.new_customers"] = tidy(np.exp(value))
             else:
                 changes[place + unknown.name] = tidy(value if unknown.name == "intercept" else np.exp(value))
-        changes |= {f"channels.{name}.order_value": round(value, 2) for name, value in self.order_value.items()}
+        changes |= {f"channels.{name}.order_value": write_price(value, mean_worth(self.scenario, name))
+                    for name, value in self.order_value.items()}
         changes |= {f"channels.{name}.registration": tidy(value) for name, value in self.registration.items()}
         changes |= {f"channels.{name}.search_share": tidy(value) for name, value in self.search_share.items()}
         for number, fitted in factors.items():
@@ -263,6 +265,12 @@ def column(period: int, name: str) -> int:
 def tidy(value: float) -> float:
     """A fitted value as it is written: six significant digits."""
     return float(f"{value:.6g}")
+
+
+def write_price(value: float, least: float) -> float:
+    """An order value as it is written: to the cent, and up where less would be below the mean price of an article."""
+    near = round(value, 2)
+    return near if near >= least * (1 - 1e-9) else math.ceil(100 * value) / 100
 
 
 def shrink(scenario: Scenario) -> Scenario:
