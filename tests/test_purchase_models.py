@@ -12,7 +12,7 @@ from scipy.stats import beta as beta_law
 from scipy.stats import gamma as gamma_law
 
 from omnisim.study.purchases.fit import fit_process, histories, predict_totals
-from omnisim.study.purchases.forecast import beta_rule, expect, forecast, frequencies, gamma_rule, repeat_share
+from omnisim.study.purchases.forecast import beta_rule, expect, forecast, frequencies, gamma_rule
 from omnisim.study.purchases.models import (
     BG_NBD,
     PARETO_NBD,
@@ -155,7 +155,6 @@ def test_forecasts_agree_with_drawn_customers(process: Process) -> None:
     assert orders.var() == pytest.approx(found.variance[0], rel=0.06)
     assert (orders > 0).mean() == pytest.approx(found.any[0], abs=4 * 0.5 / np.sqrt(n))
     assert expect(process, values, np.array([0.0, days]))[1] == pytest.approx(found.mean[0])
-    assert repeat_share(process, values, days) == pytest.approx(found.any[0])
     counted = np.bincount(np.minimum(orders, 5), minlength=6)
     told = frequencies(process, values, np.array([float(days)]), np.array([float(n)]), 5)
     assert told.sum() == pytest.approx(n)

@@ -127,11 +127,6 @@ def expect(process: Process, values: Floats, days: Floats) -> Floats:
     return np.array([_if_alive(process, values, 0, np.zeros(1), float(t))[0, 0] for t in days])
 
 
-def repeat_share(process: Process, values: Floats, days: float) -> float:
-    """Share of new customers who order again within so many days."""
-    return float(_if_alive(process, values, 0, np.zeros(1), days)[2, 0])
-
-
 def frequencies(process: Process, values: Floats, age: Floats, count: Floats, most: int) -> Floats:
     """Expected number of customers with 0, 1, … `most` and more repeat orders by their ages: (most + 1,).
 
