@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from building import channel, scenario
+from scipy.stats import t as student
 
 from omnisim.study.calibration.certainty import UNLISTED, error_of_catalogue, judge_values
 from omnisim.study.calibration.fitting import Problem, Search, solve
@@ -35,8 +36,8 @@ def slopes(posed: Problem) -> Floats:
 
 
 def searched(posed: Problem, slope: Floats, luck: Floats, values: Floats, truth: Floats, noise: Floats) -> Search:
-    """A search that has run: eight runs with luck of their own, in two batches."""
-    search = Search(posed, 1, 1, lambda _: None, n_runs=RUNS)
+    """A search that has run: eight runs with luck of their own, in two batches, and many more since forgotten."""
+    search = Search(posed, 1, 1, lambda _: None, n_runs=9 * RUNS)
     search.slope = slope
     search.deviations = [part - part.mean(axis=0) for part in np.split(luck, 2)]
     return search
@@ -75,6 +76,23 @@ def test_intervals_cover_as_often_as_they_say() -> None:
     share = covered / tries
     assert (share > 0.895).all(), share  # four standard errors below 95 %
     assert share.mean() < 0.99
+
+
+def test_intervals_rest_on_the_runs_that_count() -> None:
+    posed = problem()
+    posed.scenario = posed.scenario.with_({"population.scale": 10_000, "supply.unlimited": True})
+    luck = 3 * np.random.default_rng(1).standard_normal((RUNS, len(posed.wants)))
+    search = searched(posed, slopes(posed), luck, posed.start, posed.start, luck[0])
+
+    def width() -> float:
+        belief = {one.parameter: one for one in judge_values(search, posed.start)}["channels.shelf.direct"]
+        return float(np.log(belief.high / belief.low))
+
+    before = width()
+    search.n_runs = RUNS  # whatever luck was used up before
+    assert width() == before
+    search.deviations *= 4  # as check months that join a fit do
+    assert width() / before == pytest.approx(0.5 * student.ppf(0.975, 24) / student.ppf(0.975, 6), rel=0.05)
 
 
 @pytest.fixture(scope="module")

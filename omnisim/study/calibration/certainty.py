@@ -7,7 +7,8 @@ month and the simulated ones owe to luck. The fit minimises Σ (r/τ)² + Σ ((u
 
 and with V the covariance of ε, and u⁰ - u* as wide as was believed, its mean square is H⁻¹ Jᵀ T V T J H⁻¹ + H⁻¹ P H⁻¹:
 the luck that went into the value, and what the tables leave to the start. What they alone would leave of the belief is
-(Jᵀ V⁻¹ J + P)⁻¹, without the figures that the catalogue gave.
+(Jᵀ D⁻¹ J + P)⁻¹ with D the diagonal of V, as if each figure had luck of its own, and without those that the catalogue
+gave.
 """
 
 from __future__ import annotations
@@ -59,9 +60,9 @@ def judge_values(search: Search, values: Floats) -> tuple[Belief, ...]:
     for a mean of three months, as the simulated one is; figures of single days have at least a count's variance.
     """
     problem = search.problem
-    luck, freedom = _luck_of_runs(search)
+    luck, freedom, runs = _luck_of_runs(search)
     table = _luck_of_table(problem, luck)
-    noise = table + luck / max(search.n_runs, 1)
+    noise = table + luck / runs
     spread = np.array([unknown.spread for unknown in problem.unknowns])
     slope, weight = search.slope, np.array([want.tolerance for want in problem.wants]) ** -2.0
     curvature = slope.T @ (weight[:, None] * slope) + np.diag(spread**-2.0)
@@ -75,18 +76,21 @@ def judge_values(search: Search, values: Floats) -> tuple[Belief, ...]:
 
 
 def tables_alone(problem: Problem, slope: Floats, noise: Floats) -> Floats:
-    """Standard deviation of each unknown given the tables, without the catalogue: (unknowns,)."""
+    """Standard deviation of each unknown given the tables, without the catalogue: (unknowns,).
+
+    Of ``noise`` the variances alone count.
+    """
     told = np.array([want.name != ASSUMED for want in problem.wants])
     weight = told / np.maximum(np.diag(noise), 1e-8)
     spread = np.array([unknown.spread for unknown in problem.unknowns])
     return np.asarray(np.sqrt(np.diag(np.linalg.inv(slope.T @ (weight[:, None] * slope) + np.diag(spread**-2.0)))))
 
 
-def _luck_of_runs(search: Search) -> tuple[Floats, int]:
-    """Covariance of the distances of one run, and the degrees of freedom that it was found with."""
+def _luck_of_runs(search: Search) -> tuple[Floats, int, int]:
+    """Covariance of the distances of one run, the degrees of freedom that it was found with, and how many runs were."""
     runs = np.concatenate(search.deviations)
     freedom = len(runs) - len(search.deviations)
-    return np.asarray(runs.T @ runs / freedom), freedom
+    return np.asarray(runs.T @ runs / freedom), freedom, len(runs)
 
 
 def error_of_catalogue(problem: Problem, row: int) -> float:

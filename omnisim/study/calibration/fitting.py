@@ -289,6 +289,7 @@ class Search:
     ----------
     seed, threads : int
     advance : callable  told the work done, in runs of the small population
+    n_runs : int  runs of the full population whose luck is used up, those of batches since forgotten among them
     """
 
     problem: Problem
