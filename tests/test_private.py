@@ -73,6 +73,20 @@ def test_secant_finds_a_pace_far_away(monkeypatch: pytest.MonkeyPatch, sought: f
     assert 1 - (1 + 90 / one.value) ** -0.2426 * 0.9 == pytest.approx(sought, abs=private.NEAR)
 
 
+def test_every_guess_is_tried_and_the_ends_beside_them_only_for_the_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    def cliff(subject: om.Scenario) -> float:
+        way = float(np.log(subject.brand.repurchase.rate_scale / 71))
+        return 0.3 - 0.2 * float(np.sign(way)) * abs(way) ** 0.01
+    one = search_of(monkeypatch, PACE, cliff)
+    guessed: list[float] = []
+    monkeypatch.setattr(PrivateRepeat, "guess", lambda self, sought, guess=PrivateRepeat.guess: (
+        guessed.append(guess(self, sought)), guessed[-1])[1])
+    with pytest.raises(InfeasibleError, match=r"must be from 0.099 to 0.502"):
+        one.find(0.3)
+    assert list(one.seen) == [60.0, *guessed, *one.ends]
+    assert len(guessed) == private.TRIES - 1
+
+
 def test_beside_a_log_touch_moves_and_its_reach_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     def law(subject: om.Scenario) -> float:
         assert subject.community is not None

@@ -36,7 +36,7 @@ POINTS = 0.005
 NEAR = 0.001
 """Distance at which the search ends."""
 TRIES = 8
-"""Values tried, both ends of the range included."""
+"""Values tried at most; where none of them will do, the ends of the range are measured as well."""
 RUNS = 6
 """Runs behind a rate, on the luck that all values share, and in the end on other luck."""
 WIDE = 8.0
@@ -163,9 +163,7 @@ class PrivateRepeat:
         InfeasibleError  where no value within the range gives it, with the rates that can be had
         """
         value = tidy(self.start)
-        for _ in range(TRIES):
-            if abs(self.at(value).value - sought) < NEAR:
-                break
+        while abs(self.at(value).value - sought) >= NEAR and len(self.seen) < TRIES:
             value = self.guess(sought)
             if value in self.seen:
                 break
