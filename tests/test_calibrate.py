@@ -164,6 +164,27 @@ def test_an_order_value_at_the_mean_price_is_written_to_the_cent_above() -> None
         fitting.Problem(plain, (targets.Target("shelf", 3000, 150, 61.0, 9150, 4.0),)).apply(problem.start)
 
 
+def test_low_and_high_are_checked_on_luck_that_no_retry_has_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[int]] = []
+    simulated = iter([1.2, 1.0, 1.0, 1.0])  # the first check fails, so that its runs join the fit
+
+    def observe(tasks: list[targets.Task], *_: int) -> targets.Floats:
+        asked.append([task.replication for task in tasks])
+        return np.zeros((len(tasks), 1, 5))
+    monkeypatch.setattr(calibrate, "observe", observe)
+    monkeypatch.setattr(calibrate, "compare", lambda *_: [calibrate.Row("shelf", "gmv", "", 1.0, next(simulated), 0.0)])
+    monkeypatch.setattr(calibrate, "stance", lambda name, *_, **__: name)
+    monkeypatch.setattr(calibrate.ClickShares, "find", lambda self, _: (self.problem, self.values, np.zeros((0, 0))))
+    monkeypatch.setattr(fitting.Search, "learn", lambda self, values, _: values)
+    monkeypatch.setattr(fitting.Search, "run_full", lambda self, values, steps=None: values)
+    problem, work = fitting.Problem(market(), ()), calibrate.Work(1, None)
+    search = fitting.Search(problem, 1, 1, work.add)
+    values, _, checks = calibrate._search(search, problem.start, 1, work)
+    shares = calibrate.ClickShares(search, problem, values, "shelf", work.add)
+    assert calibrate._stances(shares, values, 0.12, checks, work) == (("low", "default", "high"), [])
+    assert asked == [[0, 1, 2, 3], *[[4, 5, 6, 7]] * 3]
+
+
 def fitted() -> calibrate.Fit:
     """A fit without simulation: months that are as the table says, but for douyin's visitors."""
     built = start.build(BRAND)

@@ -92,13 +92,13 @@ def fit(brand: BrandTables, *, scenario: Scenario | None = None, elasticity: flo
         work.total += pace.effort + check
         shares.search, values = pace.settle(private_repeat)
         search = shares.search
-    values, seen = _search(search, values, check, work)
+    values, seen, checks = _search(search, values, check, work)
     problem = search.problem
     final = problem.apply(values)
     if private_repeat is not None:
         again = [check_rate(final, private_repeat, seed=seed, threads=threads)]
         told, doubted = told | {pace.parameter: pace.value}, off_target(again[0], pace.parameter)
-    stances, doubts = _stances(shares, values, sought, work) if channel else ((), nothing_bought(sought))
+    stances, doubts = _stances(shares, values, sought, checks, work) if channel else ((), nothing_bought(sought))
     rows = tuple(compare(problem, seen))
     mean = seen.mean(axis=0)
     first = {target.channel: float(mean[row, FIRST] / max(mean[row, ORDERS], 1))
@@ -118,8 +118,12 @@ def fit(brand: BrandTables, *, scenario: Scenario | None = None, elasticity: flo
                repurchase, beliefs)
 
 
-def _stances(shares: ClickShares, values: Floats, sought: float, work: Work) -> tuple[tuple[Stance, ...], list[Fault]]:
-    """The fit, and what it would be if advertising worked less or more than is usual; what those do not reach."""
+def _stances(shares: ClickShares, values: Floats, sought: float, checks: range,
+             work: Work) -> tuple[tuple[Stance, ...], list[Fault]]:
+    """The fit, and what it would be if advertising worked less or more than is usual; what those do not reach.
+
+    ``checks`` are the replications that the fit itself is checked on.
+    """
     search = shares.search
     fitted = ClickShares(search, search.problem, values, shares.channel, shares.advance, shares.seen, shares.usual)
     found, faults = {"default": (sought, search.problem.apply(values))}, []
@@ -129,7 +133,7 @@ def _stances(shares: ClickShares, values: Floats, sought: float, work: Work) -> 
         other.slope = slope
         moved = other.run_full(moved, steps=3)
         found[name] = aim, problem.apply(moved)
-        check = compare(problem, observe([Task(found[name][1], n, problem.asked.dates) for n in range(CHECKS)],
+        check = compare(problem, observe([Task(found[name][1], n, problem.asked.dates) for n in checks],
                                          search.seed, search.threads))
         work.add(cost(problem.scenario, CHECKS, small=False))
         faults += [Fault("fit", f"{name}: {row.channel}.{row.measure}", f"{row.simulated:.6g} {row.unit}",
@@ -154,19 +158,19 @@ def known_costs(problem: Problem, has_scenario: bool) -> set[str]:
             if n in usual or (has_scenario and n not in asked)}
 
 
-def _search(search: Search, values: Floats, check: int, work: Work) -> tuple[Floats, Floats]:
-    """The fitted unknowns, and months simulated with them on luck that the fit has not seen."""
+def _search(search: Search, values: Floats, check: int, work: Work) -> tuple[Floats, Floats, range]:
+    """The fitted unknowns, months simulated with them on luck that the fit has not seen, and whose luck that is."""
     problem, values = search.problem, search.run_full(values)
     for attempt in range(RETRIES + 1):
         scenario = problem.apply(values)
-        tasks = [Task(scenario, attempt * CHECKS + n, problem.asked.dates) for n in range(CHECKS)]
-        months = observe(tasks, search.seed, search.threads)
+        checks = range(attempt * CHECKS, (attempt + 1) * CHECKS)
+        months = observe([Task(scenario, n, problem.asked.dates) for n in checks], search.seed, search.threads)
         work.add(check)
         if attempt == RETRIES or all(row.within for row in compare(problem, months)):
             break
         work.total += check
         values = search.learn(values, months)
-    return values, months
+    return values, months, checks
 
 
 @dataclass

@@ -57,11 +57,12 @@ class Fit:
     Parameters
     ----------
     scenario : Scenario  the fitted one
-    rows : tuple of Row  each figure of the table, simulated on four fresh replications
+    rows : tuple of Row  each figure of the table, simulated on four replications that the fit has not seen
     fitted : path -> value  what was changed, and to what
     unidentified : tuple of Unidentified  what the table cannot tell, with its range
     warnings : tuple of Fault  figures that were not reached, tables that contradict themselves
-    seed : int  the seed of the fit; replications 0 to 3 of it are the check
+    seed : int  the seed of the fit; replications 0 to 3 of it are the check, or 4 to 7 or 8 to 11 where those before
+        did not agree with the table and joined the fit
     stances : tuple of Stance  low, default and high: how well advertising works, the click share that goes with it and
         a scenario fitted at each; empty where click shares were kept
     repurchase : Repurchase, or None  what a transaction log says, which the scenario follows
