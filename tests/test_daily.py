@@ -95,7 +95,7 @@ def test_new_users_and_costs_are_corrected_by_what_was_seen() -> None:
     seen = {"douyin": (640, 1200.0), "taobao": (240, 2880.0), "community": (85, 800.0)}
     for name, (new_users, cost) in seen.items():
         row = problem.rows[[goal.channel for goal in goals].index(name)]
-        month[0, row, fitting.column(0, "new_users")], month[0, row, fitting.column(0, "cost")] = new_users, cost
+        month[0, row, targets.column(0, "new_users")], month[0, row, targets.column(0, "cost")] = new_users, cost
     before = dict(problem.registration)
     problem.reprice(month)
     assert problem.registration["douyin"] == pytest.approx(before["douyin"] / 2)

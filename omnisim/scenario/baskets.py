@@ -32,3 +32,9 @@ def mean_worth(scenario: Scenario, channel: str, field: Literal["price", "cost"]
     total = math.fsum(scenario.products[sku].share * worth(scenario, channel, sku, field) for sku in sold)
     share = math.fsum(scenario.products[sku].share for sku in sold)
     return total if len(sold) == len(scenario.products) or not share else total / share
+
+
+def round_order_value(scenario: Scenario, channel: str, value: float) -> float:
+    """An order value to the cent, and up where less would be below what the channel's baskets come to [currency]."""
+    near = round(value, 2)
+    return near if near >= mean_worth(scenario, channel) * (1 - 1e-9) else math.ceil(100 * value) / 100

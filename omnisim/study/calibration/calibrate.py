@@ -15,11 +15,11 @@ from omnisim.study.calibration.certainty import judge_values
 from omnisim.study.calibration.daily import NOTHING, check_factors, check_prices, match_days, prepare, set_visits
 from omnisim.study.calibration.elasticity import HIGH, LOW, USUAL, ClickShares, Stance, beyond, stance, tested_channel
 from omnisim.study.calibration.fit import KIND, Fit, Row
-from omnisim.study.calibration.fitting import Problem, Search, column, cost, effort
+from omnisim.study.calibration.fitting import Problem, Search, cost, effort
 from omnisim.study.calibration.pace import adapt
 from omnisim.study.calibration.private import PACE, TOUCH, PrivateRepeat, check_rate, check_target, off_target
 from omnisim.study.calibration.start import build
-from omnisim.study.calibration.targets import FIRST, GMV, ORDERS, UV, Floats, Task, match, observe
+from omnisim.study.calibration.targets import FIRST, GMV, ORDERS, UV, Floats, Task, column, match, observe
 from omnisim.study.calibration.unidentified import Unidentified, campaign_lengths, list_unidentified
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ the period is a campaign its factor is one unknown more. New users follow exactl
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -20,13 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import lsq_linear
 
-from omnisim.scenario.baskets import mean_worth
+from omnisim.scenario.baskets import mean_worth, round_order_value
 from omnisim.scenario.fields import MOST_FACTOR
 from omnisim.scenario.model import Scenario
 from omnisim.study.calibration.daily import NOTHING, DailyTargets, DayTarget, guess_factors
 from omnisim.study.calibration.targets import (
-    COUNTED,
-    DAILY,
     FIRST,
     GMV,
     ORDERS,
@@ -35,6 +32,7 @@ from omnisim.study.calibration.targets import (
     Floats,
     Target,
     Task,
+    column,
     observe,
 )
 
@@ -114,8 +112,7 @@ class Problem:
                 wants.append(Want(n, "orders", np.log(target.orders), 0.002))
         for (row, period), factor in guess_factors(self.targets, self.asked).items():
             spread = 0.5 if self.targets[row].sells else 0.02  # without orders nothing tells it from the level
-            most = float(np.log(MOST_FACTOR))
-            at = min(float(np.log(factor)), most)
+            at, most = float(np.log(min(factor, MOST_FACTOR))), float(np.log(MOST_FACTOR))
             unknowns.append(Unknown(self.targets[row].channel, "factor", at, spread, at - 1, min(at + 1, most), 0.1,
                                     period))
         for day in self.asked.days:
@@ -176,7 +173,7 @@ class Problem:
                 changes["brand.new_customers"] = tidy(np.exp(value))
             else:
                 changes[place + unknown.name] = tidy(value if unknown.name == "intercept" else np.exp(value))
-        changes |= {f"channels.{name}.order_value": write_price(value, mean_worth(self.scenario, name))
+        changes |= {f"channels.{name}.order_value": round_order_value(self.scenario, name, value)
                     for name, value in self.order_value.items()}
         changes |= {f"channels.{name}.registration": tidy(value) for name, value in self.registration.items()}
         changes |= {f"channels.{name}.search_share": tidy(value) for name, value in self.search_share.items()}
@@ -257,20 +254,9 @@ class Problem:
                 self.order_value[target.channel] = max(mean_worth(self.scenario, target.channel), raised)
 
 
-def column(period: int, name: str) -> int:
-    """Where a day's figure stands among those that `observe` returns."""
-    return len(COUNTED) + period * len(DAILY) + DAILY.index(name)
-
-
 def tidy(value: float) -> float:
     """A fitted value as it is written: six significant digits."""
     return float(f"{value:.6g}")
-
-
-def write_price(value: float, least: float) -> float:
-    """An order value as it is written: to the cent, and up where less would be below the mean price of an article."""
-    near = round(value, 2)
-    return near if near >= least * (1 - 1e-9) else math.ceil(100 * value) / 100
 
 
 def shrink(scenario: Scenario) -> Scenario:

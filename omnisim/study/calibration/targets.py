@@ -218,6 +218,11 @@ def _live(world: World, first: int, periods: tuple[tuple[datetime.date, ...], ..
     return np.hstack(found)
 
 
+def column(period: int, name: str) -> int:
+    """Where a day's figure stands among those that `observe` returns."""
+    return len(COUNTED) + period * len(DAILY) + DAILY.index(name)
+
+
 def figures_of_day(tally: Floats) -> Floats:
     """DAILY of one day by channel, money in currency."""
     spent = -tally[:, [MEASURE[name] for name in SPENT]].sum(axis=1)
