@@ -182,7 +182,8 @@ def match_days(daily: Sequence[DailyRecord], scenario: Scenario, targets: tuple[
         raise UsageError(*(Fault("--data", f"daily monitoring, {name}", "not in the channel status table",
                                  "a channel must be in both", "Add its month, or leave its days out.")
                            for name in strange))
-    periods, days = list[Period](), list[DayTarget]()
+    periods: list[Period] = []
+    days: list[DayTarget] = []
     for whole in _periods(scenario, sorted({row.date for row in daily})):
         for name, records in by_channel.items():
             here = [record for record in records if record.date in whole.dates]
