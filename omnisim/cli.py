@@ -31,6 +31,7 @@ from omnisim.terminal import (
     progress_bar,
     records,
     stop_promptly,
+    with_intervals,
 )
 from omnisim.verbs.compare import compare
 from omnisim.verbs.replenish import replenish
@@ -320,8 +321,9 @@ def print_fit(console: Console, fit: Fit) -> None:
     print_frame(console, shown, title=f"what the table cannot tell: {len(unknown)} values, those that decide "
                 "budgets shown, all in unidentified.csv")
     if fit.stances:
-        print_frame(console, fit.elasticity_table, title="what an extra budget brings, if advertising works "
-                    "less, as, or more than usual (margin above 1: it pays)")
+        print_frame(console, with_intervals(fit.elasticity_table, ("elasticity", "margin")),
+                    title="what an extra budget brings, if advertising works less, as, or more than usual, with 95 % "
+                    "(margin above 1: it pays)")
 
 
 @app.command("allocate")

@@ -186,16 +186,25 @@ def stock_answer(plan: StockPlan, out: Path | None, language: str = "en") -> Ans
 
 
 def print_frame(console: Console, frame: pd.DataFrame, *, title: str = "") -> None:
-    """Print a table, numbers to the right with thousands separated."""
+    """Print a table, numbers to the right with thousands separated; headers break between words."""
     from rich.table import Table
 
     table = Table(title=title or None, title_justify="left")
     for name in frame.columns:
         is_text = frame[name].map(lambda cell: isinstance(cell, str)).any()
-        table.add_column(str(name), justify="left" if is_text else "right", overflow="fold")
+        table.add_column(str(name).replace("_", " "), justify="left" if is_text else "right", overflow="fold")
     for row in frame.itertuples(index=False):
         table.add_row(*(plain_cell(cell) for cell in row))
     console.print(table)
+
+
+def with_intervals(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """A table in which NAME, NAME_low and NAME_high share a column: 0.118 (0.114 to 0.122)."""
+    frame = frame.copy()
+    for name in (name for name in names if name in frame):
+        low, high = frame.pop(f"{name}_low"), frame.pop(f"{name}_high")
+        frame[name] = [f"{at:.3g} ({a:.3g} to {b:.3g})" for at, a, b in zip(frame[name], low, high, strict=True)]
+    return frame
 
 
 def plain_cell(cell: object) -> str:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 HELD_OUT = 30
 """Days at the end of the table that the fit does not see."""
+MONTH = 30
+"""Days of the channel status table, which tells of a channel that the daily one does not have before."""
 RUNS = 16
 """Replications of the prediction."""
 FIRST_RUN = 8_000
@@ -115,7 +117,8 @@ def backtest(brand: BrandTables, *, scenario: Scenario | None = None, held_out: 
     Notes
     -----
     95 % prediction intervals of a sum over n days: mean ± t · s · √(1 + 1 / R + n / N), with s the standard deviation
-    of the sum over R runs and N the days that were fitted: the fit rests on one draw of those, as the table is one.
+    of the sum over R runs and N the channel's days that were fitted: the fit rests on
+    one draw of those, as the table is one.
     """
     dates = sorted({row.date for row in brand.daily})
     if not 1 <= held_out <= len(dates) // 2:
@@ -130,12 +133,12 @@ def backtest(brand: BrandTables, *, scenario: Scenario | None = None, held_out: 
     for name in names:
         actual = {row.date: row for row in brand.daily if find_channel(fitted.scenario, row.channel) == name}
         days = [n for n, date in enumerate(after) if date in actual]
+        known = sum(date in actual for date in before) or MONTH
         for k, measure in enumerate(DAILY):
             seen = np.array([getattr(actual[after[n]], measure) for n in days], float)
             if measure != "cost" and seen.sum() > 0:
                 unit = DAY_MEASURES[measure].partition("/")[0].replace("currency", fitted.scenario.currency)
-                rows.append(Prediction(name, measure, unit, *_judge(seen, shown[:, days, names.index(name), k],
-                                                                    len(before))))
+                rows.append(Prediction(name, measure, unit, *_judge(seen, shown[:, days, names.index(name), k], known)))
     return Backtest(tuple(rows), fitted, after[0], len(after))
 
 

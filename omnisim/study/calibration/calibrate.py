@@ -146,8 +146,8 @@ def _stances(shares: ClickShares, values: Floats, sought: float, checks: range,
 
 def nothing_bought(sought: float) -> list[Fault]:
     """Why no click share was fitted, where one was asked for."""
-    return [Fault("fit", "click_share", "as it was", "an elasticity needs a channel that buys impressions",
-                  "Give a channel a budget.")] if sought else []
+    return [Fault("fit", "click_share", "as it was", "an elasticity needs a channel that buys impressions, "
+                  "and one that sells", "Give a channel a budget, and one a checkout.")] if sought else []
 
 
 def known_costs(problem: Problem, has_scenario: bool) -> set[str]:
