@@ -201,7 +201,7 @@ def print_frame(console: Console, frame: pd.DataFrame, *, title: str = "") -> No
 def with_intervals(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """A table in which NAME, NAME_low and NAME_high share a column: 0.118 (0.114 to 0.122)."""
     frame = frame.copy()
-    for name in (name for name in names if name in frame):
+    for name in (name for name in names if f"{name}_low" in frame):
         low, high = frame.pop(f"{name}_low"), frame.pop(f"{name}_high")
         frame[name] = [f"{at:.3g} ({a:.3g} to {b:.3g})" for at, a, b in zip(frame[name], low, high, strict=True)]
     return frame
