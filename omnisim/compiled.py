@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +29,27 @@ STAMP = _stamp()
 
 
 def _keep_by_stamp(kept: Any) -> None:
-    """Compiled code counts for this source alone; what another kept, and this one cannot even read, is not there."""
-    read = kept._load_index
+    """Compiled code counts for this source alone; what cannot be read is not there, and what cannot be kept is used."""
+    read_index, read, keep = kept._load_index, kept._load_data, kept.save
 
     def load_index() -> dict[Any, Any]:
         try:
-            found: dict[Any, Any] = read()
-        except (AttributeError, ImportError):  # it speaks of types that have gone
+            found: dict[Any, Any] = read_index()
+        except Exception:  # half written, or of types that have gone
             return {}
         return found
 
-    kept._source_stamp, kept._load_index = STAMP, load_index
+    def load(name: str) -> Any:
+        try:
+            return read(name)
+        except Exception as error:  # likewise; numba takes this one for a file that is not there
+            raise OSError from error
+
+    def save(types: Any, code: Any) -> None:
+        with suppress(OSError):  # the disk is full
+            keep(types, code)
+
+    kept._source_stamp, kept._load_index, kept._load_data, kept.save = STAMP, load_index, load, save
 
 
 def _compile(function: Callable[..., Any], **options: Any) -> Any:

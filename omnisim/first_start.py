@@ -6,9 +6,10 @@ process compiles what the run will meet last, and the run finds it done.
 
 from __future__ import annotations
 
-import atexit
+import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -58,30 +59,34 @@ def needed_last() -> list[tuple[Any, tuple[Any, ...]]]:
 
 
 def compile_what_is_needed_last() -> None:
-    """The second process."""
+    """The second process; it ends with the first, which holds its input open."""
+    threading.Thread(target=_end_with_input, daemon=True).start()
     for kernel, arguments in needed_last():
         kernel.compile(tuple(map(typeof, arguments)))
+
+
+def _end_with_input() -> None:
+    sys.stdin.read()
+    os._exit(0)
+
+
+_HELPERS: list[subprocess.Popen[bytes]] = []
+"""Processes that were started: their inputs are closed when this one ends, however it ends."""
 
 
 def get_help() -> None:
     """Start the second process, if nothing has been compiled for this source, and there is a processor for it."""
     kept = journey.live_a_day._cache.cache_path
-    if kept is None or available_threads() < 2:
+    if kept is None or not sys.executable or available_threads() < 2:
         return
-    mark = Path(kept) / MARK
+    mark, stamp = Path(kept) / MARK, STAMP.encode()
     try:
-        if mark.exists() and mark.read_text(encoding="ascii") == STAMP:
+        if mark.exists() and mark.read_bytes() == stamp:
             return
         mark.parent.mkdir(parents=True, exist_ok=True)
-        mark.write_text(STAMP, encoding="ascii")
-        helper = subprocess.Popen(
-            [sys.executable, "-c", f"from {__name__} import *; compile_what_is_needed_last()"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        mark.write_bytes(stamp)
+        _HELPERS.append(subprocess.Popen(  # -P: the user's directory may hold modules of any name
+            [sys.executable, "-P", "-c", f"from {__name__} import *; compile_what_is_needed_last()"],
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
     except OSError:  # it takes longer, nothing else
         return
-    atexit.register(_dismiss, helper)
-
-
-def _dismiss(helper: subprocess.Popen[bytes]) -> None:
-    helper.kill()
-    helper.wait()

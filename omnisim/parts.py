@@ -9,6 +9,8 @@ from threading import Thread
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from omnisim.errors import Fault, UsageError
+from omnisim.machine import held_stops
 from omnisim.streams import CHUNK
 
 T = TypeVar("T")
@@ -39,8 +41,13 @@ class Crew:
             (SimpleQueue(), SimpleQueue()) for _ in range(threads - 1)]
 
     def __enter__(self) -> Self:
-        for todo, done in self._lines:
-            Thread(target=_serve, args=(todo, done), daemon=True).start()
+        try:
+            for todo, done in self._lines:
+                Thread(target=_serve, args=(todo, done), daemon=True).start()
+        except RuntimeError as error:
+            self.__exit__(None, None, None)
+            raise UsageError(Fault("run", "threads", str(len(self._lines) + 1), f"must be as many as the system starts "
+                                   f"({error})", "Choose fewer.")) from error
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
@@ -49,7 +56,14 @@ class Crew:
             todo.put(None)
 
     def each(self, work: Callable[..., T], given: Callable[[int], tuple[Any, ...]], parts: int) -> list[T]:
-        """What the work gives for each part; `given` tells its arguments. Parts go to the threads in turn."""
+        """What the work gives for each part; `given` tells its arguments. Parts go to the threads in turn.
+
+        Ctrl-C is heard when all have finished.
+        """
+        with held_stops():
+            return self._each(work, given, parts)
+
+    def _each(self, work: Callable[..., T], given: Callable[[int], tuple[Any, ...]], parts: int) -> list[T]:
         threads = len(self._lines) + 1
         others = self._lines[:parts - 1]
         for n, (todo, _) in enumerate(others, start=1):  # first, so that they wake meanwhile

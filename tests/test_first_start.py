@@ -35,11 +35,6 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         def __init__(self, command: list[str], **options: object) -> None:
             commands.append(command)
 
-        def kill(self) -> None:
-            pass
-
-        wait = kill
-
     monkeypatch.setattr(journey.live_a_day._cache.__class__, "cache_path", str(tmp_path / "kept"))
     monkeypatch.setattr(subprocess, "Popen", Process)
     monkeypatch.setattr(first_start, "available_threads", lambda: 2)
@@ -74,8 +69,25 @@ def test_the_second_process_keeps_what_it_compiles(tmp_path: Path) -> None:
     """The whole of it takes long: one small kernel stands for all."""
     words = ("from omnisim import first_start as f; f.needed_last = (lambda all: lambda: all[-1:])(f.needed_last());"
              "f.compile_what_is_needed_last()")
-    subprocess.run([sys.executable, "-c", words], check=True, env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)})
+    with subprocess.Popen([sys.executable, "-c", words], stdin=subprocess.PIPE,
+                          env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}) as helper:
+        assert helper.wait(120) == 0
     assert list(tmp_path.rglob("*give_seats*.nbi"))
+
+
+def test_the_second_process_ends_with_the_first() -> None:
+    words = ("import time; from omnisim import first_start as f; f.needed_last = lambda: time.sleep(60) or [];"
+             "f.compile_what_is_needed_last()")
+    with subprocess.Popen([sys.executable, "-c", words], stdin=subprocess.PIPE) as helper:
+        assert helper.stdin is not None
+        helper.stdin.close()
+        assert helper.wait(20) == 0
+
+
+def test_the_second_process_looks_for_modules_where_python_keeps_them(started: list[list[str]]) -> None:
+    """The user's directory may hold a queue.py."""
+    first_start.get_help()
+    assert started[0][1] == "-P"
 
 
 def test_kernels_kept_by_another_version_are_not_there(tmp_path: Path) -> None:

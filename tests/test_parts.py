@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
+from omnisim.errors import UsageError
 from omnisim.parts import ALONE, Crew
 
 
@@ -54,3 +56,21 @@ def test_threads_end_with_the_crew() -> None:
     for thread in theirs:
         thread.join(5)
         assert not thread.is_alive()
+
+
+def test_threads_that_were_started_end_where_others_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, begin = threading.active_count(), threading.Thread.start
+
+    def start(thread: threading.Thread) -> None:
+        if threading.active_count() >= before + 2:
+            raise RuntimeError("can't start new thread")
+        begin(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with pytest.raises(UsageError, match="threads = 5"), Crew(5):
+        pass
+    for _ in range(100):
+        if threading.active_count() == before:
+            return
+        time.sleep(0.05)
+    pytest.fail("threads are left")

@@ -175,7 +175,8 @@ class Campaign(Section):
         Annotated[Factor, Tag("(one)")] | Annotated[dict[Name, Factor], Tag("(each)")],
         Discriminator(lambda value: "(each)" if isinstance(value, dict) else "(one)"),
     ] = 1.0
-    """Multiplies visits of every origin and repurchase on these days; one number, or one a channel."""
+    """Multiplies visits and repurchase on these days; one number, or one a channel. Who follows a link, a code or an
+    invitation comes all the same."""
 
 
 class LiveWindow(Section):
@@ -192,13 +193,13 @@ class LiveWindow(Section):
     minutes: int = quantity(120, unit="minute", ge=1, le=1440)
     """How long it runs; it ends before midnight."""
     factor: Factor = 1.0
-    """Multiplies visits of every origin and repurchase on the channel that day."""
+    """Multiplies visits and repurchase on the channel that day, but for visits by links."""
     share: float = share(0.8)
     """Share of the channel's visits and orders of that day that fall into the broadcast, evenly."""
 
 
 class Calendar(Section):
-    """Seasonality and campaigns. Factors multiply visits of every origin and the repurchase need."""
+    """Seasonality and campaigns. Factors multiply visits, but for those by links, and the repurchase need."""
 
     weekday: tuple[Factor, ...] = Field(default=(1.0,) * 7, min_length=7, max_length=7, strict=False,
                                        json_schema_extra={"unit": "x"})

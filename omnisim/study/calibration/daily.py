@@ -1,7 +1,7 @@
 """What a daily monitoring table adds: visits per visitor, the factor of a campaign a channel, new users, budgets.
 
 A monthly table says what a usual month is, a daily one what some days were. Days within a campaign differ from the
-month by the campaign's factor, which multiplies visits of every origin and repurchase; the others are usual days. The
+month by the campaign's factor, which multiplies visits and repurchase; the others are usual days. The
 table's cost becomes the budget of every day.
 """
 
