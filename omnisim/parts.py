@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from omnisim.errors import Fault, UsageError
-from omnisim.machine import held_stops
+from omnisim.machine import Stops
 from omnisim.streams import CHUNK
 
 T = TypeVar("T")
@@ -39,19 +39,25 @@ class Crew:
     def __init__(self, threads: int) -> None:
         self._lines: list[tuple[SimpleQueue[Any], SimpleQueue[Any]]] = [
             (SimpleQueue(), SimpleQueue()) for _ in range(threads - 1)]
+        self._stops = Stops()
 
     def __enter__(self) -> Self:
         try:
             for todo, done in self._lines:
                 Thread(target=_serve, args=(todo, done), daemon=True).start()
         except RuntimeError as error:
-            self.__exit__(None, None, None)
+            self._dismiss()
             raise UsageError(Fault("run", "threads", str(len(self._lines) + 1), f"must be as many as the system starts "
                                    f"({error})", "Choose fewer.")) from error
+        self._stops.__enter__()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
+        self._dismiss()
+        self._stops.__exit__()
+
+    def _dismiss(self) -> None:
         for todo, _ in self._lines:
             todo.put(None)
 
@@ -60,7 +66,7 @@ class Crew:
 
         Ctrl-C is heard when all have finished.
         """
-        with held_stops():
+        with self._stops.held():
             return self._each(work, given, parts)
 
     def _each(self, work: Callable[..., T], given: Callable[[int], tuple[Any, ...]], parts: int) -> list[T]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from omnisim.machine import held_stops, paused_collector
+from omnisim.machine import Stops, paused_collector
 
 
 @pytest.fixture(autouse=True)
@@ -52,25 +52,36 @@ def press() -> None:
     os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_a_stop_waits_until_the_end_and_handlers_are_as_before() -> None:
+def test_a_stop_waits_until_the_end_of_the_work_and_handlers_are_as_before() -> None:
     usual = signal.getsignal(signal.SIGINT)
     done = []
 
     def work() -> None:
-        with held_stops():
-            with held_stops():
+        with Stops() as stops:
+            with stops.held():
                 press()
-                done.append("inner")
-            done.append("outer")
+                done.append("work")
+            done.append("never")
 
     with pytest.raises(KeyboardInterrupt):
         work()
-    assert done == ["inner", "outer"] and signal.getsignal(signal.SIGINT) is usual
+    assert done == ["work"] and signal.getsignal(signal.SIGINT) is usual
 
 
-def test_a_stop_is_heard_though_what_was_under_way_failed() -> None:
+def test_a_stop_between_two_pieces_of_work_is_heard_at_once_and_within_another_run() -> None:
     def work() -> None:
-        with held_stops():
+        with Stops() as outer, Stops():
+            with outer.held():
+                pass
+            press()
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+
+
+def test_a_stop_is_heard_though_the_work_failed() -> None:
+    def work() -> None:
+        with Stops() as stops, stops.held():
             press()
             raise ValueError
 
@@ -79,11 +90,21 @@ def test_a_stop_is_heard_though_what_was_under_way_failed() -> None:
     assert isinstance(found.value.__context__, ValueError)
 
 
+def test_a_handler_that_was_put_in_place_meanwhile_stays() -> None:
+    usual = signal.getsignal(signal.SIGINT)
+    try:
+        with Stops():
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, usual)
+
+
 def test_other_threads_hold_nothing() -> None:
     found = []
 
     def work() -> None:
-        with held_stops():
+        with Stops():
             found.append(signal.getsignal(signal.SIGINT))
 
     thread = threading.Thread(target=work)
