@@ -40,6 +40,7 @@ def resolve(scenario: Scenario, plan: Choice | tuple[Choice, ...] | None,
     ------
     UsageError  for names that are not known, parts that contradict each other, and things that are neither
     """
+    from omnisim.plan_file import name_channels
     from omnisim.policies import find_policy
 
     plans: list[Plan] = []
@@ -49,7 +50,7 @@ def resolve(scenario: Scenario, plan: Choice | tuple[Choice, ...] | None,
         if not isinstance(part, str) and callable(getattr(part, "review", None)):
             policies.append(as_policy(part))  # type: ignore[arg-type]  # it has a review
         else:
-            plans.append(as_plan(part))
+            plans.append(name_channels(as_plan(part), scenario))
     if len(policies) > 1:
         names = " and ".join(repr(one.name) for one in policies)
         raise UsageError(Fault("plan", "policy", names, "must be one policy", "Give one of them."))

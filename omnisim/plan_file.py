@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,8 @@ from pydantic import Discriminator, Field, Tag
 from omnisim.errors import Fault, UsageError
 from omnisim.plan import Order, Plan, to_cents
 from omnisim.plan_orders import COLUMNS, known, read_orders, save_orders, unfit_orders
+from omnisim.scenario.allocation import ChannelName
+from omnisim.scenario.channel_names import channel_names
 from omnisim.scenario.fields import Money, Name, Section, Version
 from omnisim.scenario.load import read_model
 from omnisim.scenario.model import Scenario
@@ -45,12 +48,12 @@ class PlanFile(Section):
     plan_version: Version = 1
     """Version of this file format."""
     periods: tuple[Day, ...] = Field(default=(0,), min_length=1, max_length=3660, strict=False)
-    """First day of each period, counted from the first reported day; starts with 0."""
-    budgets: dict[Name, Annotated[
+    """First day of each period, counted from the first reported day; starts with 0. The last goes on to the end."""
+    budgets: dict[ChannelName, Annotated[
         Annotated[Budget, Tag("(one)")] | Annotated[tuple[Budget, ...], Field(strict=False), Tag("(each)")],
         Discriminator(lambda value: "(each)" if isinstance(value, list | tuple) else "(one)"),
     ]] = Field(default={})
-    """Budget by channel: one figure, or one a period."""
+    """Budget by channel, by its name or label: one figure, or one a period."""
     base_stock: dict[Name, Level] = Field(default={})
     """Order-up-to level by article."""
     orders: Annotated[
@@ -109,6 +112,12 @@ def save_plan(plan: Plan, path: str | Path) -> None:
         "base_stock": dict(plan.base_stock),
         **({"orders": orders} if orders else {}),
     }))
+
+
+def name_channels(plan: Plan, scenario: Scenario) -> Plan:
+    """The plan with the scenario's names of its channels in the place of their labels."""
+    names = channel_names(plan.budgets, scenario)
+    return replace(plan, budgets={names[text]: cents for text, cents in plan.budgets.items()})
 
 
 def check_plan(plan: Plan, scenario: Scenario) -> None:

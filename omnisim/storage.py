@@ -146,7 +146,19 @@ def claim_directory(directory: Path, kind: str) -> None:
 
 
 def open_manifest(directory: Path, kind: str, files: Iterable[str]) -> None:
-    """Say which files are about to be written, before the first of them is."""
+    """Say which files are about to be written, before the first of them is; others of an earlier artefact go.
+
+    Raises
+    ------
+    StorageError  if the disk refuses
+    """
+    files = list(files)
+    old = _known(directory, kind) - {MANIFEST, *files}
+    try:
+        for entry in [entry for entry in directory.iterdir() if entry.name in old]:
+            entry.unlink()
+    except OSError as error:
+        raise refused(directory, error) from error
     write_json(directory / MANIFEST, {"kind": kind, "complete": False, "files": dict.fromkeys(files, "")})
 
 
@@ -164,15 +176,20 @@ def refused(path: Path, error: OSError) -> StorageError:
                               "Free space, or name another directory."))
 
 
+def _known(directory: Path, kind: str) -> set[str]:
+    """Names of the files in a directory that its manifest, if it is of this kind, speaks of."""
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        manifest: Any = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
+        if isinstance(manifest, dict) and manifest.get("kind") == kind and isinstance(manifest.get("files"), dict):
+            return {MANIFEST, *manifest["files"]}
+    return set()
+
+
 def _strangers(directory: Path, kind: str) -> set[str]:
     """Names in a directory that an earlier artefact of this kind did not put there."""
     if not directory.is_dir():
         return {"a file"}
-    known: set[str] = set()
-    with contextlib.suppress(OSError, ValueError, RecursionError):
-        manifest: Any = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
-        if isinstance(manifest, dict) and manifest.get("kind") == kind and isinstance(manifest.get("files"), dict):
-            known = {MANIFEST, *manifest["files"]}
+    known = _known(directory, kind)
     return {entry.name for entry in directory.iterdir() if entry.name.removesuffix(TEMPORARY) not in known
             and entry.name != MANIFEST + TEMPORARY}
 

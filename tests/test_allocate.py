@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pulp
 import pytest
+from building import scenario
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -336,7 +337,20 @@ def test_what_is_gained_over_a_loss_is_told_in_money() -> None:
     losing = T3.assign(margin=0.1)
     plan = om.allocate(curves=losing, budget=5000, periods=1, objective="profit", today=TODAY)
     assert plan.today_objective < 0.0 and math.isnan(plan.gain)
-    assert plan.notes[0].endswith(f"this one +{plan.objective - plan.today_objective:,.6g}")
+    assert plan.lines()[0].startswith("profit that the curves give these budgets, their spend taken off: ")
+    assert plan.notes[0].startswith("today's budgets by the same curves: -")
+    assert plan.notes[0].endswith(f"these +{plan.objective - plan.today_objective:,.2f}")
+
+
+def test_large_figures_have_thousands_separated() -> None:
+    plan = om.allocate(curves=T3.assign(scale=T3["scale"] * 1000), budget=5000, periods=1)
+    assert plan.lines()[0].startswith(f"response that the curves give these budgets: {plan.objective:,.2f} (no plan")
+
+
+def test_curves_alone_do_not_tell_what_to_run() -> None:
+    plan = om.allocate(curves=T3, budget=5000, periods=3)
+    with pytest.raises(om.UsageError, match="have no length in days: curves alone do not tell it"):
+        om.run(scenario(), plan=plan)
 
 
 def test_frontier_rises_and_bends() -> None:
@@ -370,16 +384,16 @@ def test_budgets_hold_and_more_money_never_hurts(seed: int, n: int, periods: int
     assert one.spend.sum() <= 1e6 * (1 + 1e-12) and (one.spend >= 0).all()
     assert one.objective <= one.bound * (1 + 1e-12) and one.gap <= 1e-6
     assert (other.objective - one.objective) * (factor - 1) >= -1e-6 * one.objective
-    assert one.plan.budgets.keys() == set(curves["channel"])
+    assert one.channels == tuple(curves["channel"].unique())
 
 
 def test_plan_is_whole_cents_and_can_be_saved(tmp_path: Path) -> None:
     plan = om.allocate(curves=T3, budget=5000, periods=3, frontier=3)
-    assert sum(map(sum, plan.plan.budgets.values())) == 500_000
+    assert plan.daily_cents.sum() == 500_000
     plan.save(tmp_path / "plan")
-    from omnisim.plan_file import load_plan
-
-    assert load_plan(tmp_path / "plan" / "plan.yaml") == plan.plan
+    om.allocate(curves=T3, budget=5000, periods=3).save(tmp_path / "plan")
+    assert sorted(path.name for path in (tmp_path / "plan").iterdir()) == ["manifest.json", "plan.csv",
+                                                                          "shadow_prices.csv"]  # no old frontier
     back = pd.read_csv(tmp_path / "plan" / "plan.csv")
     assert list(back.columns) == ["channel", "period", "budget", "response", "marginal"]
     assert json.loads((tmp_path / "plan" / "manifest.json").read_text())["complete"]

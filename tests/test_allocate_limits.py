@@ -71,7 +71,7 @@ def test_a_table_may_differ_by_period(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("options", "message"), [
     ({"budget": -1}, "budget = -1 — must be a finite number > 0"),
     ({"budget": float("nan")}, "budget = nan — must be a finite number"),
-    ({"budget": None}, "budget — is missing"),
+    ({"budget": None}, "budget — is missing. Give the total of all periods: --budget 1000000, in Python budget="),
     ({"periods": 0}, "periods = 0 — must be a whole number from 1"),
     ({"objective": "fame"}, "objective = 'fame' — must be one of response"),
     ({"target": 5.0}, "target = 5.0 — is for the objective spend alone"),
@@ -105,7 +105,7 @@ def test_arguments_that_cannot_be_meant(options: dict[str, Any], message: str) -
     ({"period_budgets": [1000.0, 1000.0, 1000.0], "spend_all": True},
      ["limits.period_budgets.2 = 1,000 CNY", "Lower it by 2,000 CNY"]),
     ({"roi": 30.0, "spend_all": True}, ["limits.roi = 30 response/currency", "at best it is missed by"]),
-    ({"rows": [{"limit": "a", "sense": ">=", "value": 6000.0}]}, ["limits.rows.0 = 6,000", "budget = 5,000 CNY"]),
+    ({"rows": [{"limit": "a", "sense": ">=", "value": 6000.0}]}, ["limits.rows.a = 6,000", "budget = 5,000 CNY"]),
     ({"channels": {"taobao": {"floor": 600.0}, "douyin": {"floor": 600.0}}, "max_core": 1}, ["limits.max_core"]),
 ])
 def test_contradictions_are_named_with_the_smallest_change(limits: dict[str, Any], lines: list[str]) -> None:
@@ -150,6 +150,25 @@ def test_a_scenarios_plan_is_in_cents_a_day() -> None:
     result = om.run(brand().with_({"horizon.days": 10, "population.size": 2000}), plan=om.Plan(
         (0, 7), {name: line[:2] for name, line in plan.plan.budgets.items()}))
     assert result.daily["budget"].sum() > 0
+
+
+def test_after_the_last_period_todays_budgets_hold_again() -> None:
+    plan = om.allocate(brand(), objective="gmv", periods=2, budget=28_000)
+    assert plan.plan.first_days == (0, 7, 14) and "from day 14, after the last period, the plan goes back" in repr(plan)
+    assert {name: cents[-1] for name, cents in plan.plan.budgets.items()} == {
+        "douyin": 120_000, "taobao": 300_000, "community": 80_000}
+    result = om.run(brand().with_({"horizon.days": 21, "population.size": 2000}), plan=plan)
+    spent = result.daily.groupby("date")["budget"].sum().to_numpy()
+    assert spent[:14].sum() == pytest.approx(28_000, abs=1) and spent[14:].tolist() == [5000.0] * 7
+
+
+def test_channels_may_go_by_their_labels(tmp_path: Path) -> None:
+    subject = brand().with_({"channels.douyin.label_zh": "抖音内容", "channels.taobao.preset": "taobao"})
+    limits = pd.DataFrame({"limit": ["mine"], "channel": ["抖音内容"], "sense": [">="], "coefficient": [1.0],
+                           "value": [3000.0]})
+    plans = [om.allocate(subject, curves=T3.replace({"channel": names}), objective="gmv", limits=limits)
+             for names in ({}, {"douyin": "抖音内容", "taobao": "淘宝店铺"})]
+    assert plans[0].plan == plans[1].plan and plans[0].table.groupby("channel")["budget"].sum()["douyin"] >= 3000
 
 
 def test_limits_of_a_scenario_are_a_day_and_dated() -> None:
@@ -200,11 +219,14 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     record = json.loads(capsys.readouterr().out)
     assert record["exit_code"] == 0 and record["result"]["gap"] <= 1e-6
     assert sum(row["budget"] for row in record["result"]["table"] if row["channel"] == "douyin") >= 3000 - 1e-3
-    assert (tmp_path / "plan" / "plan.yaml").exists()
+    assert not (tmp_path / "plan" / "plan.yaml").exists()  # nobody said how long a period is
+    assert (tmp_path / "plan" / "plan.csv").read_bytes().startswith("\ufeffchannel,".encode())  # for Excel
+    assert main([*words[:-1], "--out", str(tmp_path / "plan")]) == 0
+    assert "without plan.yaml: what to run needs a scenario" in capsys.readouterr().out
     words[words.index("15000")] = "2000"
     assert main([*words, "--limits", str(tmp_path / "limits.csv")]) == 3
     record = json.loads(capsys.readouterr().out)
-    assert [error["what"] for error in record["errors"]] == ["limits.rows.0", "budget"]
+    assert [error["what"] for error in record["errors"]] == ["limits.rows.mine", "budget"]
     assert main([*words[:-1], "--frontier", "3"]) == 0
     assert "other budgets" in capsys.readouterr().out
 

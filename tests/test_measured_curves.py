@@ -257,7 +257,9 @@ def test_a_seeding_channels_return_is_all_spill_over() -> None:
 
 def test_a_plan_says_how_it_was_confirmed_and_what_is_noise(tmp_path: Any) -> None:
     plan = om.allocate(little_brand(), replications=3, threads=1, rounds=1)
-    assert "simulated on fresh luck: gain" in repr(plan) and "predicted" in repr(plan)
+    assert "gain of the brand's profit before content, labour and fixed fees, 28 days and 91 after them" in repr(plan)
+    assert "simulated on fresh luck" in repr(plan) and f"of today's {plan.confirmation.today:,.0f}" in repr(plan)
+    assert "predicted" in repr(plan)
     other = plan.confirm(3)
     assert other.gains.shape == (3,) and (other.gains != plan.confirmation.gains).any()
     plan.save(tmp_path / "plan")

@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from omnisim.choice import resolve
 from omnisim.errors import OmnisimError, UsageError
 from omnisim.plan import Plan
 from omnisim.plan_file import check_plan, load_plan, save_plan
 from omnisim.scenario import starter
+from omnisim.scenario.channel_names import find_channel
 from omnisim.scenario.load import load
 from omnisim.scenario.model import Scenario
 
@@ -63,6 +65,20 @@ def test_a_plan_must_fit_the_scenario(scenario: Scenario) -> None:
                  "base_stock.cor — is not in the scenario",
                  "budgets.taobao — is an inactive channel", "must lie within the 365 reported days"]:
         assert part in said
+
+
+def test_a_plan_may_name_channels_by_their_labels(tmp_path: Path, scenario: Scenario) -> None:
+    (tmp_path / "plan.yaml").write_text("budgets: {抖音: 100, Taobao: 50}", encoding="utf-8")
+    plan, _ = resolve(scenario, tmp_path / "plan.yaml", None)
+    assert plan == Plan(budgets={"douyin": (10_000,), "taobao": (5000,)})
+    subject = scenario.with_({"channels.taobao.label_zh": "抖音"})  # which goes before another name of a preset
+    assert find_channel("抖音", subject.with_({"channels.douyin.label_zh": "短视频"})) == "taobao"
+    unclear, _ = resolve(subject, Plan(budgets={"抖音": (1,)}), None)
+    twice, _ = resolve(scenario, Plan(budgets={"抖音": (1,), "douyin": (2,)}), None)
+    for one in (unclear, twice):
+        assert one is not None
+        with pytest.raises(UsageError, match=r"budgets\.抖音 — is not in the scenario\. Choose from xiaohongshu, douyin"):
+            check_plan(one, scenario)
 
 
 @given(budgets=st.dictionaries(NAMES, st.integers(0, 10**11)), stock=st.dictionaries(NAMES, st.integers(0, 2 * 10**9)))

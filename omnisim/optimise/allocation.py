@@ -16,6 +16,7 @@ from omnisim.optimise.budget import Solution, least_spend, solve
 from omnisim.optimise.budget_plan import BudgetPlan
 from omnisim.optimise.curve_table import CurveTable, read_curves
 from omnisim.optimise.curves import whole_period
+from omnisim.optimise.elastic import figure
 from omnisim.optimise.prepare import Request, check_request, prepare
 from omnisim.optimise.problem import TOTAL, Ints, Problem
 from omnisim.optimise.records import Record
@@ -47,7 +48,7 @@ class Effort:
     gap : float, or None  to stop at; 1e-6, or 1e-3 where channels are chosen or curves are S-shaped
     time_limit : float [second]
     budgets : tuple of float [currency]  of the frontier
-    first_days : tuple of int [day]  of the periods
+    first_days : tuple of int [day]  of the periods; none where periods are all that is known
     cents : bool  whether money is whole cents a day (with a scenario), not a fine share of the budget
     currency : str
     risk : float  share of the draws that count, the worst; 1 for the mean of all
@@ -56,7 +57,7 @@ class Effort:
     gap: float | None = None
     time_limit: float = 60.0
     budgets: Sequence[float] = ()
-    first_days: tuple[int, ...] = (0,)
+    first_days: tuple[int, ...] = ()
     cents: bool = False
     currency: str = "CNY"
     risk: float = 1.0
@@ -180,8 +181,8 @@ def _beside_today(plan: BudgetPlan, problem: Problem, request: Request, cent: Fl
         cents = _to_cents(request.today) if cent is None else np.rint(request.today / cent).astype(np.int64)
         return replace(plan, spend=request.today, objective=worth, daily_cents=cents,
                        notes=(*plan.notes, "today's plan is within the gap of the best: it is kept"))
-    more = f"{plan.gain:+.2%}" if math.isfinite(plan.gain) else f"{plan.objective - worth:+,.6g}"
-    return replace(plan, notes=(*plan.notes, f"today's plan: {worth:,.6g}, this one {more}"))
+    more = f"+{figure(plan.objective - worth)}" + (f" ({plan.gain:+.2%})" if math.isfinite(plan.gain) else "")
+    return replace(plan, notes=(*plan.notes, f"today's budgets by the same curves: {figure(worth)}, these {more}"))
 
 
 def broken_limits(problem: Problem, spend: Floats) -> list[str]:

@@ -13,7 +13,7 @@ import numpy as np
 from omnisim.errors import Fault, UsageError
 from omnisim.optimise.choices import solve_choices
 from omnisim.optimise.draws import draw_values, weigh_slopes
-from omnisim.optimise.elastic import explain
+from omnisim.optimise.elastic import explain, figure
 from omnisim.optimise.integers import fix_choices
 from omnisim.optimise.problem import TOTAL, Problem, Units, normalise, row_scale
 from omnisim.optimise.programme import Programmed, solve_continuous
@@ -252,4 +252,4 @@ def least_spend(problem: Problem, target: float, gap: float, deadline: float, cu
 
 def _out_of_reach(target: float, most: float) -> UsageError:
     return UsageError(Fault("allocate", "target", f"{target:g}", "is beyond reach: all money in the world brings "
-                            f"{most:,.6g} at most", "Lower the target, or relax the caps."))
+                            f"{figure(most)} at most", "Lower the target, or relax the caps."))

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from omnisim.errors import Fault
+from omnisim.errors import Fault, UsageError
 from omnisim.optimise.budget import Solution
-from omnisim.optimise.prices import WORDS, Price, price_limits
+from omnisim.optimise.elastic import figure
+from omnisim.optimise.prices import WORDS, Price, adds, price_limits
 from omnisim.optimise.problem import TOTAL, Ints
 from omnisim.plan import Plan
 from omnisim.response import Floats
@@ -39,8 +40,8 @@ class BudgetPlan:
     objective_name : str  what is maximised; `spend` is minimised
     budget : float [currency]  total of all periods
     currency : str
-    first_days : tuple of int [day]  first day of each period
-    daily_cents : (n, periods) int [cents/day]
+    first_days : tuple of int [day]  first day of each period; none on curves alone, which do not tell how long it is
+    daily_cents : (n, periods) int [cents/day]  on curves alone, cents a period
     today : (n, periods) float [currency], or None  the plan in force
     today_objective : float, or None
     asked_gap : float  the gap that was asked for
@@ -94,7 +95,15 @@ class BudgetPlan:
 
     @property
     def plan(self) -> Plan:
-        """What a run takes: budgets in whole cents a day."""
+        """What a run takes: budgets in whole cents a day.
+
+        Raises
+        ------
+        UsageError  on curves alone, which do not tell what a day's budget is
+        """
+        if not self.first_days:
+            raise UsageError(Fault("plan", "periods", "", "have no length in days: curves alone do not tell it",
+                                   "Plan for a scenario with these curves: om.allocate(scenario, curves=…)."))
         return Plan(self.first_days, {name: tuple(int(cents) for cents in line)
                                       for name, line in zip(self.channels, self.daily_cents, strict=True)})
 
@@ -175,7 +184,7 @@ class BudgetPlan:
         return to_pulp(self.solution)
 
     def save(self, directory: str | Path) -> None:
-        """Write plan.yaml (for `omnisim run --plan`), plan.csv and shadow_prices.csv.
+        """Write plan.csv, shadow_prices.csv and, with a scenario, plan.yaml (for `omnisim run --plan`).
 
         Raises
         ------
@@ -187,7 +196,7 @@ class BudgetPlan:
         tables = {"plan": self.table, "shadow_prices": self.shadow_prices}
         if self.frontier is not None:
             tables["frontier"] = self.frontier
-        save_proven(self, directory, KIND, "plan", tables | self.further_tables())
+        save_proven(self, directory, KIND, "plan" if self.first_days else "", tables | self.further_tables())
 
     @property
     def _whole(self) -> Floats:
@@ -208,14 +217,15 @@ class BudgetPlan:
 
     def lines(self) -> list[str]:
         """The answer in a few sentences."""
-        what = "least spend" if self.objective_name == "spend" else WORDS[self.objective_name]
-        proof = f"no plan within the limits brings more than {self.bound:,.6g}" if self.objective_name != "spend" \
-            else f"no plan that reaches the target spends less than {self.bound:,.6g}"
-        first = [f"{what}: {self.objective:,.6g} ({proof}: gap {self.gap:.1e})"]
-        total = self.solution.prices[[limit.name for limit in self.solution.problem.limits].index(TOTAL)]
-        if self.objective_name != "spend":
-            first.append(f"one more of total budget returns {total:.4g}")
-        return [*first, *self.notes]
+        if self.objective_name == "spend":
+            return [f"least spend: {figure(self.objective)} (no plan that reaches the target spends less than "
+                    f"{figure(self.bound)}: gap {self.gap:.1e})", *self.notes]
+        problem, what = self.solution.problem, WORDS[self.objective_name]
+        paid = ", their spend taken off" if problem.charge.any() else ""
+        total = self.solution.prices[[limit.name for limit in problem.limits].index(TOTAL)]
+        return [f"{what} that the curves give these budgets{paid}: {figure(self.objective)} (no plan within the limits "
+                f"brings more than {figure(self.bound)}: gap {self.gap:.1e})",
+                f"one more of total budget {adds(total, self.objective_name)}", *self.notes]
 
     def __repr__(self) -> str:
         return "\n".join([f"BudgetPlan: {len(self.channels)} channels, {self.spend.shape[1]} periods", *self.lines()])

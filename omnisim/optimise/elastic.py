@@ -47,7 +47,7 @@ def explain(problem: Problem, currency: str) -> InfeasibleError:
         unit = _unit(one.limits, currency)
         fix = "Or relax this one instead."
         if one.change:
-            amount = f"{_figure(abs(one.change))}{unit}"
+            amount = f"{figure(abs(one.change))}{unit}"
             fix = (f"Relax it: at best it is missed by {amount}." if one.limits[0].asked else
                    f"{'Lower' if one.change < 0.0 else 'Raise'} it by {amount}: "
                    + ("the smallest change that helps." if alone else "with the other changes, the least that helps."))
@@ -133,7 +133,8 @@ def _unit(limits: tuple[Limit, ...], currency: str) -> str:
     return {"currency": f" {currency}", "value": ""}.get(unit, f" {unit}")
 
 
-def _figure(value: float) -> str:
+def figure(value: float) -> str:
+    """An amount as people write it: 1,810,132.50, 300 and 0.00471."""
     return f"{value:,.2f}".removesuffix(".00") if abs(value) >= 0.01 or value == 0.0 else f"{value:.3g}"
 
 
@@ -142,4 +143,4 @@ def _total(limits: tuple[Limit, ...], unit: str) -> str:
     if not limits or limits[0].asked:
         return limits[0].asked if limits else ""
     values = [limit.value for limit in limits]
-    return f"{_figure(sum(values))}{unit}" + (f" over {len(values)} periods" if len(values) > 1 else "")
+    return f"{figure(sum(values))}{unit}" + (f" over {len(values)} periods" if len(values) > 1 else "")

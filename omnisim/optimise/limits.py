@@ -224,14 +224,14 @@ def limit_rows(spec: Limits, terms: Terms) -> Iterator[Limit]:
     """The user's own linear limits, terms of the same name added up."""
     names = dict.fromkeys(row.limit for row in spec.rows)
     for name in names:
-        terms_of = [(k, row) for k, row in enumerate(spec.rows) if row.limit == name]
+        terms_of = [row for row in spec.rows if row.limit == name]
         sums = np.zeros(len(terms.everything))
-        for _, row in terms_of:
+        for row in terms_of:
             channels = range(len(terms.channels)) if row.channel is None else [terms.channels.index(row.channel)]
             sums[terms.cells(channels, None if row.period is None else [row.period])] += row.coefficient
         used = np.flatnonzero(sums)
-        k, first = terms_of[0]
-        yield Limit(name, f"limits.rows.{k}", first.sense, first.value, used, sums[used], unit="value")
+        first = terms_of[0]
+        yield Limit(name, f"limits.rows.{name}", first.sense, first.value, used, sums[used], unit="value")
 
 
 FAMILIES = (limit_periods, limit_groups, limit_ratios, limit_ramps, limit_returns, limit_hours, limit_cash, limit_stock,

@@ -155,7 +155,7 @@ def check_request(request: Request) -> None:
                             "Say what response to reach."))
     if not is_spend and request.target is not None:
         faults.append(Fault("allocate", "target", repr(request.target), "is for the objective spend alone",
-                            'Set objective="spend", or leave the target out.'))
+                            "Choose that one, or leave the target out."))
     if not is_spend and not (math.isfinite(request.budget) and request.budget > 0.0):
         faults.append(Fault("allocate", "budget", f"{request.budget:g}", "must be a number > 0",
                             "Give the total of all periods."))

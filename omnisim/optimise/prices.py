@@ -60,14 +60,19 @@ def price_limits(solution: Solution, objective: str, currency: str) -> list[Pric
     return rows + _price_bounds(solution, objective, currency, suffix)
 
 
+def adds(price: float, objective: str) -> str:
+    """What one more unit of a limit does, in words."""
+    return f"returns {price:.6g}" if objective in ("response", "gmv", "spend") else (
+        f"adds {price:.6g} to {WORDS[objective]}")
+
+
 def _row(limit: Limit, price: float, left: float, right: float, objective: str, currency: str, suffix: str) -> Price:
     money = MONEY.get(currency, currency)
     thing = {"currency": money, "hour": "hour", "unit": "unit", "response": "unit of response"}.get(limit.unit, "unit")
     name = "total budget" if limit.name == TOTAL else limit.name
     what = WORDS[objective]
-    returns = f"returns {price:.6g}" if objective in ("response", "gmv", "spend") else f"adds {price:.6g} to {what}"
     unit = f"{what}/{currency if limit.unit == 'currency' else limit.unit}"
-    return Price(limit.name, price, left, right, unit, f"one more {thing} of {name} {returns}{suffix}")
+    return Price(limit.name, price, left, right, unit, f"one more {thing} of {name} {adds(price, objective)}{suffix}")
 
 
 def _sides_of_budget(solution: Solution) -> tuple[float, float]:

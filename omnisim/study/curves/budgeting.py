@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, Union, cast
 
@@ -24,6 +24,7 @@ from omnisim.optimise.records import Records, from_frame, from_sheet
 from omnisim.plan import Plan
 from omnisim.response import Floats
 from omnisim.scenario.allocation import Limits
+from omnisim.scenario.channel_names import channel_names, find_channel
 from omnisim.scenario.model import Scenario
 from omnisim.scenario.text import from_python
 from omnisim.scenario.validate import validate
@@ -93,8 +94,11 @@ def plan_budget(scenario: Scenario | None, wish: Wish, progress: Progress | None
 
         return plan_by_measuring(base, wish.objective or "profit", tops, solve, wish.simulation, bound=bound,
                                  draws=wish.risk < 1.0, progress=progress)
-    table = declared_curves(scenario, days) if wish.curves is None else read_curves(records(wish.curves, "curves"),
-                                                                                    len(days))
+    if wish.curves is None:
+        table = declared_curves(scenario, days)
+    else:
+        table = read_curves(records(wish.curves, "curves"), len(days))
+        table = replace(table, channels=tuple(channel_names(table.channels, scenario).values()))
     unknown = [channel for channel in table.channels if channel not in scenario.channels]
     if unknown:
         raise UsageError(*(Fault("curves", "channel", channel, "is no channel of the scenario", "Rename it, or add the "
@@ -135,8 +139,8 @@ def _plan_alone(wish: Wish, limits: Limits, name: str, progress: Progress | None
         where, budget = f"{name}.budget", limits.budget * len(days)
     if budget is None:
         if wish.objective != "spend":
-            raise UsageError(Fault("allocate", "budget", "", "is missing", "Give the total of all periods, as "
-                                   "budget=1000000."))
+            raise UsageError(Fault("allocate", "budget", "", "is missing", "Give the total of all periods: "
+                                   "--budget 1000000, in Python budget=1000000."))
         budget = 0.0
     dated = [channel for channel, one in limits.channels.items() if one.opens is not None]
     if dated:
@@ -145,8 +149,8 @@ def _plan_alone(wish: Wish, limits: Limits, name: str, progress: Progress | None
     today = None if wish.today is None else _today(wish.today, table.channels, days, np.zeros(len(table.channels)))
     request = Request(budget, days, cast(Objective, wish.objective or "response"), wish.target, limits, name, where,
                       today=today, carry_out=bool(wish.carry_out), discount=wish.discount)
-    return allocate_table(table, request, Proof(wish.gap, wish.time_limit, _budgets(wish, budget),
-                                                tuple(range(len(days))), risk=wish.risk), progress)
+    return allocate_table(table, request, Proof(wish.gap, wish.time_limit, _budgets(wish, budget), risk=wish.risk),
+                          progress)
 
 
 def records(source: Table, name: str) -> Records:
@@ -171,8 +175,12 @@ def _limits(scenario: Scenario | None, wish: Wish) -> tuple[Limits, str]:
     if isinstance(wish.limits, Mapping):
         base |= wish.limits
     elif wish.limits is not None:
+        more = read_rows(records(wish.limits, "limits"))
+        if scenario is not None:
+            more = [row | {"channel": find_channel(str(row["channel"]), scenario)} if "channel" in row else row
+                    for row in more]
         rows = base.get("rows")
-        base["rows"] = [*(rows if isinstance(rows, list | tuple) else ()), *read_rows(records(wish.limits, "limits"))]
+        base["rows"] = [*(rows if isinstance(rows, list | tuple) else ()), *more]
     if wish.max_core is not None:
         base["max_core"] = wish.max_core
     return validate(Limits, from_python(base, "limits")), "limits"

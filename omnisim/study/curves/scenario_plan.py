@@ -19,6 +19,7 @@ from omnisim.optimise.budget_plan import BudgetPlan
 from omnisim.optimise.curves import whole_period
 from omnisim.optimise.draws import draw_values
 from omnisim.optimise.risk import stack_draws
+from omnisim.plan import Plan, to_cents
 from omnisim.response import Floats
 from omnisim.scenario.model import Scenario
 from omnisim.study.curves.measured_curves import MeasuredCurves
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
 
 CONFIRMING = 9_000
 """First replication of the runs that confirm a plan: luck that nothing was measured by."""
+BARE = "profit before content, labour and fixed fees"
+SIMULATED = {"profit": BARE, "present_value": BARE, "equity": f"{BARE}, with customer equity", "awareness": "awareness",
+             "loyalty": "loyalty"}
+"""What is simulated for an objective; GMV for all others."""
 NEAR = 0.02
 """Share of the gain by which what the curves add up to may miss it before they are measured again."""
 
@@ -50,6 +55,7 @@ class Confirmation:
     objective : str
     alike : (replications,) float [objective]  gains on other luck of the market that was measured: like `expected`
         but for the luck, so that both tell how much a gain varies there
+    days, fade : int [day]  planned, and after them, in which today's budgets hold again and effects still arrive
     """
 
     gains: Floats
@@ -58,6 +64,8 @@ class Confirmation:
     by_curves: float
     objective: str
     alike: Floats = field(default_factory=lambda: np.zeros(0))
+    days: int = 0
+    fade: int = 0
 
     @property
     def gain(self) -> float:
@@ -122,9 +130,11 @@ class Confirmation:
         return abs(self.by_curves - self.predicted) <= max(NEAR * abs(self.predicted), self.predicted_se, 1e-9)
 
     def __str__(self) -> str:
-        percent = f" ({self.relative:+.1%} of today's)" if np.isfinite(self.relative) else ""
-        text = (f"simulated on fresh luck: gain {self.gain:,.0f}{percent}, 95 % interval {self.low:,.0f} to "
-                f"{self.high:,.0f} ({len(self.gains)} pairs of runs)")
+        when = f", {self.days} days" + (f" and {self.fade} after them" if self.fade else "") if self.days else ""
+        percent = f" ({self.relative:+.1%} of today's {self.today:,.0f})" if np.isfinite(self.relative) else ""
+        text = (f"simulated on fresh luck: gain of the brand's {SIMULATED.get(self.objective, 'GMV')}{when}: "
+                f"{self.gain:,.0f}{percent}, 95 % interval {self.low:,.0f} to {self.high:,.0f} ({len(self.gains)} "
+                "pairs of runs)")
         if not np.isfinite(self.predicted):
             return text
         verdict = "they agree" if self.agrees else f"they differ by {self.gain - self.predicted:,.0f}: trust this one"
@@ -149,6 +159,24 @@ class ScenarioPlan(BudgetPlan):
     measured: MeasuredCurves | None = None
     confirmation: Confirmation | None = None
     rounds: tuple[Confirmation, ...] = field(default=())
+
+    @property
+    def plan(self) -> Plan:
+        """What a run takes: whole cents a day; after the planned days today's budgets hold again, as in `confirm`."""
+        plan, end = super().plan, self.end
+        if self.base is None or end is None:
+            return plan
+        today = dict(zip(self.base.channels, self.base.today[:, 0], strict=True))
+        return Plan((*plan.first_days, end), {name: (*cents, to_cents(today[name]))
+                                              for name, cents in plan.budgets.items()})
+
+    @property
+    def end(self) -> int | None:
+        """First day after the planned ones; None where the scenario's days end with them."""
+        if self.base is None or self.scenario is None:
+            return None
+        end = int(self.base.days.sum())
+        return end if end < self.scenario.horizon.days else None
 
     @property
     def spend_a_day(self) -> Floats:
@@ -184,7 +212,9 @@ class ScenarioPlan(BudgetPlan):
 
     def lines(self) -> list[str]:
         """The answer in a few sentences."""
-        return [*super().lines(), *([] if self.confirmation is None else [str(self.confirmation)])]
+        after = f"from day {self.end}, after the last period, the plan goes back to today's budgets"
+        return [*super().lines(), *([] if self.end is None else [after]),
+                *([] if self.confirmation is None else [str(self.confirmation)])]
 
     @property
     def spill_over(self) -> pd.DataFrame | None:
@@ -244,13 +274,14 @@ def as_scenario_plan(plan: BudgetPlan, scenario: Scenario, base: Base) -> Scenar
 def check(plan: ScenarioPlan, base: Base, advance: Advance | None = None) -> Confirmation:
     """Simulate a plan against today's on the trials of a base, beside what was predicted of it."""
     gains, today = simulated_gains(plan, base, advance)
+    length = base.trials.days, base.trials.fade
     if plan.measured is None:
-        return Confirmation(gains, today, np.zeros(0), float("nan"), plan.objective_name)
+        return Confirmation(gains, today, np.zeros(0), float("nan"), plan.objective_name, np.zeros(0), *length)
     measured = plan.measured.base
     first = plan.confirmation.gains if plan.confirmation else np.zeros(0)
     alike = gains if base.trials.scenario.hash == measured.trials.scenario.hash else first
     return Confirmation(gains, today, simulated_gains(plan, measured, advance)[0], sum_curves(plan),
-                        plan.objective_name, alike)
+                        plan.objective_name, alike, *length)
 
 
 def simulated_gains(plan: ScenarioPlan, base: Base, advance: Advance | None = None) -> tuple[Floats, float]:
