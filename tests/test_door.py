@@ -56,7 +56,7 @@ def no_simulation(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def scenario() -> om.Scenario:
-    return om.Scenario.model_construct(policy=SimpleNamespace(name="inertia"))
+    return om.Scenario.model_construct(policy=SimpleNamespace(name="inertia"), channels={})
 
 
 def test_replications_are_numbered_from_the_seed(scenario: om.Scenario) -> None:
