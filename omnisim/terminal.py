@@ -127,9 +127,6 @@ def budget_answer(plan: BudgetPlan, out: Path | None) -> Answer:
             print_frame(console, frame, title=name.replace("_", "-"))
         if out is not None:
             console.print(f"→ {out}", markup=False)
-            if not plan.first_days:
-                console.print("without plan.yaml: what to run needs a scenario, which knows the days of a period "
-                              "(omnisim allocate FILE --curves TABLE)", markup=False)
     return Answer(record, show, 0 if plan.is_proven else 4, warnings=plan.warnings)
 
 

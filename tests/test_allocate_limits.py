@@ -219,10 +219,10 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     record = json.loads(capsys.readouterr().out)
     assert record["exit_code"] == 0 and record["result"]["gap"] <= 1e-6
     assert sum(row["budget"] for row in record["result"]["table"] if row["channel"] == "douyin") >= 3000 - 1e-3
-    assert not (tmp_path / "plan" / "plan.yaml").exists()  # nobody said how long a period is
+    assert (tmp_path / "plan" / "plan.yaml").exists()
     assert (tmp_path / "plan" / "plan.csv").read_bytes().startswith("\ufeffchannel,".encode())  # for Excel
     assert main([*words[:-1], "--out", str(tmp_path / "plan")]) == 0
-    assert "without plan.yaml: what to run needs a scenario" in capsys.readouterr().out
+    assert "in plan.yaml a period counts as a day" in capsys.readouterr().out
     words[words.index("15000")] = "2000"
     assert main([*words, "--limits", str(tmp_path / "limits.csv")]) == 3
     record = json.loads(capsys.readouterr().out)

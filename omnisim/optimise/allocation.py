@@ -48,7 +48,7 @@ class Effort:
     gap : float, or None  to stop at; 1e-6, or 1e-3 where channels are chosen or curves are S-shaped
     time_limit : float [second]
     budgets : tuple of float [currency]  of the frontier
-    first_days : tuple of int [day]  of the periods; none where periods are all that is known
+    first_days : tuple of int [day]  of the periods
     cents : bool  whether money is whole cents a day (with a scenario), not a fine share of the budget
     currency : str
     risk : float  share of the draws that count, the worst; 1 for the mean of all
@@ -57,7 +57,7 @@ class Effort:
     gap: float | None = None
     time_limit: float = 60.0
     budgets: Sequence[float] = ()
-    first_days: tuple[int, ...] = ()
+    first_days: tuple[int, ...] = (0,)
     cents: bool = False
     currency: str = "CNY"
     risk: float = 1.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from omnisim.errors import Fault, UsageError
+from omnisim.errors import Fault
 from omnisim.optimise.budget import Solution
 from omnisim.optimise.elastic import figure
 from omnisim.optimise.prices import WORDS, Price, adds, price_limits
@@ -40,8 +41,8 @@ class BudgetPlan:
     objective_name : str  what is maximised; `spend` is minimised
     budget : float [currency]  total of all periods
     currency : str
-    first_days : tuple of int [day]  first day of each period; none on curves alone, which do not tell how long it is
-    daily_cents : (n, periods) int [cents/day]  on curves alone, cents a period
+    first_days : tuple of int [day]  first day of each period; on curves alone a period counts as a day
+    daily_cents : (n, periods) int [cents/day]
     today : (n, periods) float [currency], or None  the plan in force
     today_objective : float, or None
     asked_gap : float  the gap that was asked for
@@ -97,15 +98,14 @@ class BudgetPlan:
     def plan(self) -> Plan:
         """What a run takes: budgets in whole cents a day.
 
-        Raises
-        ------
-        UsageError  on curves alone, which do not tell what a day's budget is
+        Curves alone do not tell how long a period is: it counts as a day, and nothing is spent after the last.
         """
-        if not self.first_days:
-            raise UsageError(Fault("plan", "periods", "", "have no length in days: curves alone do not tell it",
-                                   "Plan for a scenario with these curves: om.allocate(scenario, curves=…)."))
-        return Plan(self.first_days, {name: tuple(int(cents) for cents in line)
-                                      for name, line in zip(self.channels, self.daily_cents, strict=True)})
+        return self._followed_by(dict.fromkeys(self.channels, 0), len(self.first_days))
+
+    def _followed_by(self, later: Mapping[str, int], end: int) -> Plan:
+        """The plan, with other budgets [cents/day] from day `end` on."""
+        return Plan((*self.first_days, end), {name: (*(int(cents) for cents in line), later[name])
+                                              for name, line in zip(self.channels, self.daily_cents, strict=True)})
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -184,7 +184,7 @@ class BudgetPlan:
         return to_pulp(self.solution)
 
     def save(self, directory: str | Path) -> None:
-        """Write plan.csv, shadow_prices.csv and, with a scenario, plan.yaml (for `omnisim run --plan`).
+        """Write plan.yaml (for `omnisim run --plan`), plan.csv and shadow_prices.csv.
 
         Raises
         ------
@@ -196,7 +196,7 @@ class BudgetPlan:
         tables = {"plan": self.table, "shadow_prices": self.shadow_prices}
         if self.frontier is not None:
             tables["frontier"] = self.frontier
-        save_proven(self, directory, KIND, "plan" if self.first_days else "", tables | self.further_tables())
+        save_proven(self, directory, KIND, "plan", tables | self.further_tables())
 
     @property
     def _whole(self) -> Floats:
@@ -219,13 +219,18 @@ class BudgetPlan:
         """The answer in a few sentences."""
         if self.objective_name == "spend":
             return [f"least spend: {figure(self.objective)} (no plan that reaches the target spends less than "
-                    f"{figure(self.bound)}: gap {self.gap:.1e})", *self.notes]
+                    f"{figure(self.bound)}: gap {self.gap:.1e})", *self.notes, *self.afterwards()]
         problem, what = self.solution.problem, WORDS[self.objective_name]
         paid = ", their spend taken off" if problem.charge.any() else ""
         total = self.solution.prices[[limit.name for limit in problem.limits].index(TOTAL)]
         return [f"{what} that the curves give these budgets{paid}: {figure(self.objective)} (no plan within the limits "
                 f"brings more than {figure(self.bound)}: gap {self.gap:.1e})",
-                f"one more of total budget {adds(total, self.objective_name)}", *self.notes]
+                f"one more of total budget {adds(total, self.objective_name)}", *self.notes, *self.afterwards()]
+
+    def afterwards(self) -> list[str]:
+        """What a run spends after the last period, where that must be told."""
+        return ["in plan.yaml a period counts as a day, and nothing is spent after the last: curves alone do not tell "
+                "its length, a scenario does (omnisim allocate FILE --curves TABLE)"]
 
     def __repr__(self) -> str:
         return "\n".join([f"BudgetPlan: {len(self.channels)} channels, {self.spend.shape[1]} periods", *self.lines()])

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def save_proven(found: BudgetPlan | StockPlan, directory: str | Path, kind: str, stem: str,
                 tables: Mapping[str, pd.DataFrame]) -> None:
-    """Write the plan to STEM.yaml (without a stem nowhere), each table to its own CSV file, and the manifest.
+    """Write the plan to STEM.yaml, each table to its own CSV file, and the manifest.
 
     Raises
     ------
@@ -27,11 +27,10 @@ def save_proven(found: BudgetPlan | StockPlan, directory: str | Path, kind: str,
     """
     path = Path(directory)
     texts = {f"{name}.csv": frame.to_csv(index=False, lineterminator="\n") for name, frame in tables.items()}
-    files = [*(plan_files(found.plan, f"{stem}.yaml") if stem else ()), *texts]
+    files = [*plan_files(found.plan, f"{stem}.yaml"), *texts]
     storage.claim_directory(path, kind)
     storage.open_manifest(path, kind, files)
-    if stem:
-        save_plan(found.plan, path / f"{stem}.yaml")
+    save_plan(found.plan, path / f"{stem}.yaml")
     for name, text in texts.items():
         storage.write_text(path / name, text, encoding="utf-8-sig")  # so that Excel reads it
     storage.write_json(path / storage.MANIFEST, {

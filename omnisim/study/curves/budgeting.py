@@ -149,8 +149,8 @@ def _plan_alone(wish: Wish, limits: Limits, name: str, progress: Progress | None
     today = None if wish.today is None else _today(wish.today, table.channels, days, np.zeros(len(table.channels)))
     request = Request(budget, days, cast(Objective, wish.objective or "response"), wish.target, limits, name, where,
                       today=today, carry_out=bool(wish.carry_out), discount=wish.discount)
-    return allocate_table(table, request, Proof(wish.gap, wish.time_limit, _budgets(wish, budget), risk=wish.risk),
-                          progress)
+    proof = Proof(wish.gap, wish.time_limit, _budgets(wish, budget), tuple(range(len(days))), risk=wish.risk)
+    return allocate_table(table, request, proof, progress)
 
 
 def records(source: Table, name: str) -> Records:

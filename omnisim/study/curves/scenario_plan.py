@@ -163,12 +163,11 @@ class ScenarioPlan(BudgetPlan):
     @property
     def plan(self) -> Plan:
         """What a run takes: whole cents a day; after the planned days today's budgets hold again, as in `confirm`."""
-        plan, end = super().plan, self.end
-        if self.base is None or end is None:
-            return plan
-        today = dict(zip(self.base.channels, self.base.today[:, 0], strict=True))
-        return Plan((*plan.first_days, end), {name: (*cents, to_cents(today[name]))
-                                              for name, cents in plan.budgets.items()})
+        if self.base is None or self.end is None:
+            return Plan(self.first_days, {name: tuple(int(cents) for cents in line)
+                                          for name, line in zip(self.channels, self.daily_cents, strict=True)})
+        today = zip(self.base.channels, self.base.today[:, 0], strict=True)
+        return self._followed_by({name: to_cents(budget) for name, budget in today}, self.end)
 
     @property
     def end(self) -> int | None:
@@ -212,9 +211,12 @@ class ScenarioPlan(BudgetPlan):
 
     def lines(self) -> list[str]:
         """The answer in a few sentences."""
-        after = f"from day {self.end}, after the last period, the plan goes back to today's budgets"
-        return [*super().lines(), *([] if self.end is None else [after]),
-                *([] if self.confirmation is None else [str(self.confirmation)])]
+        return [*super().lines(), *([] if self.confirmation is None else [str(self.confirmation)])]
+
+    def afterwards(self) -> list[str]:
+        """What a run spends after the last period, where that must be told."""
+        return [] if self.end is None else [f"from day {self.end}, after the last period, the plan goes back to today's "
+                                            "budgets"]
 
     @property
     def spill_over(self) -> pd.DataFrame | None:
