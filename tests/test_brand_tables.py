@@ -67,6 +67,26 @@ def test_column_order_and_extra_columns_do_not_matter(tmp_path: Path) -> None:
     assert read(tmp_path, out.getvalue()).status == BRAND
 
 
+def test_columns_that_are_not_read_are_named_once_a_sheet(tmp_path: Path) -> None:
+    head, *rows = ZH.splitlines()
+    tables = read(tmp_path, "\n".join([f"{head},投放费用(元),月份", *(f"{row},9万,2024-05" for row in rows)]))
+    assert tables.status == BRAND
+    note, = tables.warnings
+    assert str(note).replace(f"{tmp_path}/", "") == (
+        "t1.csv:1: columns = 投放费用(元), 月份 — are not read. Rename what is meant. A cost is read from a daily "
+        "table (T3, 渠道成本), or set channels.NAME.budget in the scenario.")
+    daily, = read(tmp_path, DAILY.replace("ROI", "点击量")).warnings
+    assert daily.got == "点击量"
+    cost, = read(tmp_path, ZH.replace("评估得分(1-5分)", "渠道成本(元)")).warnings  # of the other table's form
+    assert cost.got == "渠道成本(元)"
+
+
+def test_a_channel_status_table_holds_one_month(tmp_path: Path) -> None:
+    text = "渠道,月份,月均UV,转化率,客单价,GMV\n抖音,5月,1000,2%,100,2000\n抖音,6月,1000,2%,100,2000\n"
+    assert ("t1.csv:3: channel = '抖音' — is already in row t1.csv:2, and a channel status table holds one month. "
+            "Keep the rows of one month.") in faults(tmp_path, text)
+
+
 def test_figures_as_people_write_them(tmp_path: Path) -> None:
     rows = """\
 渠道,月均UV,转化率,客单价,GMV（万元）
@@ -230,6 +250,8 @@ def test_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_duplicate_rows(tmp_path: Path) -> None:
+    text = faults(tmp_path, DAILY + DAILY.splitlines()[1])
+    assert "is already in row t1.csv:2. Keep one of the two rows." in text
     assert "is already in row" in faults(tmp_path, EN + "抖音内容,douyin,50000,0.021,120,126000,12.6万,1050\n")
     assert len(read(tmp_path, DAILY + DAILY.split("\n", 1)[1].replace("06-01", "06-02")).daily) == 6
 

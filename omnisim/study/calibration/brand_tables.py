@@ -1,7 +1,7 @@
 """The brand's own tables: channel status (T1, a month) and daily monitoring (T3), as people keep them.
 
-Headers may be Chinese or English and stand in any order, with their unit in brackets; columns that are not known,
-derived ones among them, are left aside. All faults of all tables are reported at once.
+Headers may be Chinese or English and stand in any order, with their unit in brackets; columns that are not known are
+left aside, and named in a warning. All faults of all tables are reported at once.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from omnisim.errors import Fault, UsageError
 from omnisim.study.figures import CellError, Kind, is_blank, plain_text, read_date, read_figure
 from omnisim.study.headers import HEADER_ROWS, plain_key, split_header
 from omnisim.study.sheets import Sheet, read_sheets
+from omnisim.vocabulary import MONITORING_HEADERS, STATUS_HEADERS
 
 TOLERANCE = 0.02
 """How far a row may be from adding up before a warning names it."""
@@ -123,6 +124,8 @@ DAILY = {
     "note": Column("text", ("异常备注", "备注", "anomaly_note", "note"), required=False),
 }
 """T3: field -> column."""
+DERIVED = ("推算", "derived")
+"""Words in headers of columns that follow from others."""
 
 Layout: TypeAlias = dict[str, Column]
 Found: TypeAlias = dict[str, tuple[int, Decimal, str]]
@@ -185,6 +188,8 @@ class _Reading:
         columns = self._match(f"{sheet.place}:{row}", cells, layout)
         if columns is None:
             return
+        form = STATUS_HEADERS if layout is STATUS else MONITORING_HEADERS
+        self._name_unread(f"{sheet.place}:{row}", cells, columns, [name for names in form.values() for name in names])
         if not sheet.rows[start:]:
             self.faults.append(Fault(sheet.place, "rows", "none", "must be at least one", "Add a row per channel."))
         for number, values in sheet.rows[start:]:
@@ -205,6 +210,17 @@ class _Reading:
                 self.faults.append(Fault(where, f"column {column.headers[0]}", f"missing among {_listed(cells)}",
                                          f"must be there, as {' or '.join(column.headers)}", "Add or rename it."))
         return None if len(self.faults) > n_faults else columns
+
+    def _name_unread(self, where: str, cells: Sequence[object], columns: Found, form: Iterable[str]) -> None:
+        """Warn of columns that are left aside, but for the form's own remarks and what follows from other columns."""
+        read = {position for position, _, _ in columns.values()}
+        keys = {plain_key(header) for header in form}
+        unread = [cell for position, cell in enumerate(cells) if position not in read and not is_blank(cell)
+                  and (key := plain_key(plain_text(cell))) not in keys and not any(word in key for word in DERIVED)]
+        if unread:
+            self.warnings.append(Fault(where, "columns", _listed(unread), "are not read",
+                                       "Rename what is meant. A cost is read from a daily table (T3, 渠道成本), or set "
+                                       "channels.NAME.budget in the scenario."))
 
     def _read_row(self, where: str, cells: Sequence[object], layout: Layout, columns: Found, n_headers: int) -> None:
         if any(not is_blank(cell) for cell in cells[n_headers:]):
@@ -245,8 +261,10 @@ class _Reading:
     def _keep(self, where: str, values: dict[str, object], layout: Layout) -> None:
         key = values["channel"], values.get("date")
         if key in self._seen:
-            self.faults.append(Fault(where, "channel", repr(values["label"]), f"is already in row {self._seen[key]}",
-                                     "Keep one of the two rows."))
+            rule, fix = f"is already in row {self._seen[key]}", "Keep one of the two rows."
+            if layout is STATUS:
+                rule, fix = f"{rule}, and a channel status table holds one month", "Keep the rows of one month."
+            self.faults.append(Fault(where, "channel", repr(values["label"]), rule, fix))
             return
         self._seen[key] = where
         if layout is STATUS:
