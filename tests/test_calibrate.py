@@ -15,6 +15,8 @@ from omnisim.errors import UsageError
 from omnisim.scenario.baskets import round_order_value
 from omnisim.study.calibration import calibrate, fitting, start, targets
 from omnisim.study.calibration.brand_tables import BrandTables, ChannelStatus, DailyRecord, read_tables
+from omnisim.study.calibration.certainty import Belief
+from omnisim.study.calibration.unidentified import doubtful
 
 T1 = Path(__file__).parents[1] / "scenarios" / "brand_status.csv"
 BRAND = read_tables([T1])
@@ -173,16 +175,38 @@ def test_low_and_high_are_checked_on_luck_that_no_retry_has_used(monkeypatch: py
         return np.zeros((len(tasks), 1, 5))
     monkeypatch.setattr(calibrate, "observe", observe)
     monkeypatch.setattr(calibrate, "compare", lambda *_: [calibrate.Row("shelf", "gmv", "", 1.0, next(simulated), 0.0)])
-    monkeypatch.setattr(calibrate, "stance", lambda name, *_, **__: name)
+    bar: list[tuple[int, int]] = []
+    measured: list[float] = []
+
+    def stance(name: str, *_: object, **__: object) -> str:
+        measured.append(bar[-1][0] / bar[-1][1])
+        return name
+    monkeypatch.setattr(calibrate, "stance", stance)
     monkeypatch.setattr(calibrate.ClickShares, "find", lambda self, _: (self.problem, self.values, np.zeros((0, 0))))
     monkeypatch.setattr(fitting.Search, "learn", lambda self, values, _: values)
     monkeypatch.setattr(fitting.Search, "run_full", lambda self, values, steps=None: values)
-    problem, work = fitting.Problem(market(), ()), calibrate.Work(1, None)
+    problem = fitting.Problem(market(), ())
+    work = calibrate.Work(calibrate.stages(problem, True, False), lambda done, total: bar.append((done, total)))
+    work.begin("full")
     search = fitting.Search(problem, 1, 1, work.add)
-    values, _, checks = calibrate._search(search, problem.start, 1, work)
+    values, _, checks = calibrate._search(search, problem.start, work)
     shares = calibrate.ClickShares(search, problem, values, "shelf", work.add)
     assert calibrate._stances(shares, values, 0.12, checks, work) == (("low", "default", "high"), [])
     assert asked == [[0, 1, 2, 3], *[[4, 5, 6, 7]] * 3]
+    # what is measured in the end has its part of the bar, and each of the three moves it
+    assert measured[0] < 0.8 and measured == sorted(set(measured)) and bar[-1][0] < bar[-1][1]
+
+
+def test_a_bar_reaches_its_end_when_all_is_done_and_no_stage_passes_its_own() -> None:
+    told: list[tuple[int, int]] = []
+    work = calibrate.Work({"small": 10, "pace": 0, "full": 30}, lambda done, total: told.append((done, total)))
+    for stage, amounts in {"small": (4, 4, 50), "pace": (7,), "full": (60, 60)}.items():
+        work.begin(stage)
+        for amount in amounts:
+            work.add(amount)
+    work.finish()
+    assert [done for done, _ in told] == [0, 4, 8, 9, 10, 10, 10, 39, 39, 40]
+    assert {total for _, total in told} == {40}
 
 
 def fitted() -> calibrate.Fit:
@@ -219,6 +243,16 @@ def test_what_the_table_cannot_tell_is_listed_with_its_range() -> None:
                       "brand.interest.half_life_long", "first orders of douyin", "brand.repurchase.rate_shape",
                       "brand.repurchase.lapse_b", "brand.age"):
         assert parameter in set(table["parameter"]), parameter
+
+
+def test_what_the_tables_fixed_is_not_listed_as_not_told() -> None:
+    listed = fitted().unidentified
+    beliefs = [Belief(f"channels.{name}.revisit", 0.3, 0.2, 0.4, known, "" if known else "rests on where it started",
+                      0.4, 0.1) for name, known in (("douyin", True), ("taobao", False))]
+    beliefs.append(beliefs[1]._replace(parameter="channels.taobao.intercept"))
+    found = [row.parameter for row in doubtful(listed, beliefs, {"brand.age"})]
+    assert sorted(found) == sorted({row.parameter for row in listed} - {"channels.douyin.revisit", "brand.age"}
+                                   | {"channels.taobao.intercept"})
 
 
 def test_saved_fit_reads_as_a_scenario(tmp_path: Path) -> None:

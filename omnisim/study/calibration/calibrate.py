@@ -10,17 +10,19 @@ import numpy as np
 
 from omnisim.errors import Fault
 from omnisim.scenario.model import Scenario
+from omnisim.study.calibration import elasticity as advertising
+from omnisim.study.calibration import fitting, private
 from omnisim.study.calibration.brand_tables import BrandTables
 from omnisim.study.calibration.certainty import judge_values
 from omnisim.study.calibration.daily import NOTHING, check_factors, check_prices, match_days, prepare, set_visits
 from omnisim.study.calibration.elasticity import HIGH, LOW, USUAL, ClickShares, Stance, beyond, stance, tested_channel
 from omnisim.study.calibration.fit import KIND, Fit, Row
-from omnisim.study.calibration.fitting import Problem, Search, cost, effort
+from omnisim.study.calibration.fitting import Problem, Search, cost
 from omnisim.study.calibration.pace import adapt
 from omnisim.study.calibration.private import PACE, TOUCH, PrivateRepeat, check_rate, check_target, off_target
 from omnisim.study.calibration.start import build
 from omnisim.study.calibration.targets import FIRST, GMV, ORDERS, UV, Floats, Task, column, match, observe
-from omnisim.study.calibration.unidentified import Unidentified, campaign_lengths, list_unidentified
+from omnisim.study.calibration.unidentified import campaign_lengths, doubtful, list_unidentified
 
 if TYPE_CHECKING:
     from omnisim.study.purchases.repurchase import Repurchase
@@ -30,6 +32,8 @@ __all__ = ["KIND", "Fit", "Row", "fit"]
 Progress = Callable[[int, int], None]
 CHECKS = 4
 """Runs with luck that the fit has not seen."""
+STEPS = 3
+"""Batches of runs on the full population, where advertising works less or more than usual: at most so many."""
 RETRIES = 2
 """Further batches when the check fails: its runs then join the fit, and others are fresh."""
 MEASURES = {"monthly_uv": "visitor/month", "cvr": "order/visitor", "aov": "currency/order", "gmv": "currency/month"}
@@ -77,25 +81,27 @@ def fit(brand: BrandTables, *, scenario: Scenario | None = None, elasticity: flo
     problem = Problem(start, targets, asked)
     sought = (USUAL if brand.daily else 0.0) if elasticity is None else elasticity
     channel = tested_channel(start) if sought else ""
-    check = cost(start, CHECKS, small=False)
-    work = Work(effort(problem) + check, progress)
+    work = Work(stages(problem, bool(channel), private_repeat is not None), progress)
     search = Search(problem, seed, threads, work.add)
+    work.begin("small")
     values = search.run_small()
     shares = ClickShares(search, problem, values, channel, work.add)
     if channel:
-        work.total += shares.effort
+        work.begin("default")
         search.problem, values, search.slope = shares.find(sought)
     again: list[Row] = []
     doubted: list[Fault] = []
     if private_repeat is not None:
+        work.begin("pace")
         pace = PrivateRepeat(search, search.problem, search.run_full(values), TOUCH if repurchase else PACE, work.add)
-        work.total += pace.effort + check
         shares.search, values = pace.settle(private_repeat)
         search = shares.search
-    values, seen, checks = _search(search, values, check, work)
+    work.begin("full")
+    values, seen, checks = _search(search, values, work)
     problem = search.problem
     final = problem.apply(values)
     if private_repeat is not None:
+        work.begin("rate")
         again = [check_rate(final, private_repeat, seed=seed, threads=threads)]
         told, doubted = told | {pace.parameter: pace.value}, off_target(again[0], pace.parameter)
     stances, doubts = _stances(shares, values, sought, checks, work) if channel else ((), nothing_bought(sought))
@@ -109,13 +115,9 @@ def fit(brand: BrandTables, *, scenario: Scenario | None = None, elasticity: flo
     warnings += repurchase.warnings if repurchase else ()
     unidentified = (*list_unidentified(final, targets, first, known_costs(problem, scenario is not None), stances),
                     *campaign_lengths(final, asked))
-    unidentified = tuple(row for row in unidentified if row.parameter not in told)
     beliefs = judge_values(search, values)
-    listed = {row.parameter for row in unidentified}
-    unidentified += tuple(Unidentified(one.parameter, one.value, "", one.low, one.high, one.why) for one in beliefs
-                          if not one.identified and one.parameter not in listed)
-    return Fit(final, (*rows, *again), changed(scenario or start, final) | told, unidentified, warnings, seed, stances,
-               repurchase, beliefs)
+    return Fit(final, (*rows, *again), changed(scenario or start, final) | told,
+               doubtful(unidentified, beliefs, set(told)), warnings, seed, stances, repurchase, beliefs)
 
 
 def _stances(shares: ClickShares, values: Floats, sought: float, checks: range,
@@ -128,10 +130,11 @@ def _stances(shares: ClickShares, values: Floats, sought: float, checks: range,
     fitted = ClickShares(search, search.problem, values, shares.channel, shares.advance, shares.seen, shares.usual)
     found, faults = {"default": (sought, search.problem.apply(values))}, []
     for name, aim in (("low", sought * LOW / USUAL), ("high", sought * HIGH / USUAL)):
+        work.begin(name)
         problem, moved, slope = fitted.find(aim)
         other = Search(problem, search.seed, search.threads, search.advance, n_runs=search.n_runs)
         other.slope = slope
-        moved = other.run_full(moved, steps=3)
+        moved = other.run_full(moved, steps=STEPS)
         found[name] = aim, problem.apply(moved)
         check = compare(problem, observe([Task(found[name][1], n, problem.asked.dates) for n in checks],
                                          search.seed, search.threads))
@@ -139,9 +142,13 @@ def _stances(shares: ClickShares, values: Floats, sought: float, checks: range,
         faults += [Fault("fit", f"{name}: {row.channel}.{row.measure}", f"{row.simulated:.6g} {row.unit}",
                          f"is {100 * row.deviation:+.1f} % off the table's {row.table:.6g}",
                          "The tables leave no room for advertising that works so.") for row in check if not row.within]
-    measured = {name: stance(name, aim, scenario, shares.channel, seed=search.seed, threads=search.threads)
-                for name, (aim, scenario) in found.items()}
-    return tuple(measured[name] for name in ("low", "default", "high")), faults
+    work.begin("measure")
+    measured = []
+    for name in ("low", "default", "high"):
+        aim, scenario = found[name]
+        measured.append(stance(name, aim, scenario, shares.channel, seed=search.seed, threads=search.threads))
+        work.add(advertising.effort(scenario)[1])
+    return tuple(measured), faults
 
 
 def nothing_bought(sought: float) -> list[Fault]:
@@ -158,40 +165,64 @@ def known_costs(problem: Problem, has_scenario: bool) -> set[str]:
             if n in usual or (has_scenario and n not in asked)}
 
 
-def _search(search: Search, values: Floats, check: int, work: Work) -> tuple[Floats, Floats, range]:
+def _search(search: Search, values: Floats, work: Work) -> tuple[Floats, Floats, range]:
     """The fitted unknowns, months simulated with them on luck that the fit has not seen, and whose luck that is."""
     problem, values = search.problem, search.run_full(values)
     for attempt in range(RETRIES + 1):
         scenario = problem.apply(values)
         checks = range(attempt * CHECKS, (attempt + 1) * CHECKS)
         months = observe([Task(scenario, n, problem.asked.dates) for n in checks], search.seed, search.threads)
-        work.add(check)
+        work.add(cost(scenario, CHECKS, small=False))
         if attempt == RETRIES or all(row.within for row in compare(problem, months)):
             break
-        work.total += check
         values = search.learn(values, months)
     return values, months, checks
 
 
+def stages(problem: Problem, advertised: bool, repeated: bool) -> dict[str, int]:
+    """The stages of a fit in their order, and the work of each, in runs of the small population, roughly.
+
+    Parameters
+    ----------
+    advertised : bool  whether a click share is fitted
+    repeated : bool  whether a repurchase rate is
+    """
+    scenario = problem.scenario
+    small, batch = fitting.effort(problem)
+    full, check = fitting.FULL_STEPS * batch, cost(scenario, CHECKS, small=False)
+    find, measure = advertising.effort(scenario) if advertised else (0, 0)
+    settle, rate = private.effort(scenario) if repeated else (0, 0)
+    other = find + STEPS * batch + check if advertised else 0
+    return {"small": small, "default": find, "pace": full + settle if repeated else 0, "full": full + check,
+            "rate": rate, "low": other, "high": other, "measure": 3 * measure}
+
+
 @dataclass
 class Work:
-    """Work done and to do, told to a progress bar."""
+    """Work done, told to a progress bar: each stage has its part of the bar, which it fills when it ends."""
 
-    total: int
+    stages: dict[str, int]
     progress: Progress | None
     done: int = 0
+    end: int = 0
+
+    def begin(self, stage: str) -> None:
+        """A stage begins: those before it are done."""
+        names = list(self.stages)
+        self.done = sum(self.stages[name] for name in names[:names.index(stage)])
+        self.end = self.done + self.stages[stage]
+        self.add(0)
 
     def add(self, amount: int) -> None:
-        """Some work is done."""
-        self.done += amount
-        self.total = max(self.total, self.done + 1)
+        """Some work of the stage is done; how much there is was guessed, so that it ends only when the next begins."""
+        self.done = max(self.done, min(self.done + amount, self.end - 1))
         if self.progress:
-            self.progress(self.done, self.total)
+            self.progress(self.done, sum(self.stages.values()))
 
     def finish(self) -> None:
         """All work is done."""
         if self.progress:
-            self.progress(self.total, self.total)
+            self.progress(sum(self.stages.values()), sum(self.stages.values()))
 
 
 def compare(problem: Problem, months: Floats) -> Iterator[Row]:

@@ -38,6 +38,8 @@ NEAR = 0.03
 """Relative distance from the elasticity that is sought at which the search ends."""
 TRIES = 5
 """Click shares tried for one elasticity."""
+MOSTLY, HELD = 3, 6
+"""Click shares that are mostly tried, and runs that hold the tables' figures at each."""
 FULL = 0.8
 """Share of a channel's visitors that clicks may bring: more, and return visits alone are too many."""
 BEYOND_LOW, BEYOND_HIGH = 10.0, 2.0
@@ -187,11 +189,6 @@ class ClickShares:
             strength = following
         return self.hold(min(self.seen, key=lambda one: abs(self.seen[one] - sought)))
 
-    @property
-    def effort(self) -> int:
-        """Work of the search and of all that is measured in the end, roughly."""
-        return (5 * RUNS + 3 * CHECKS) * work_of(self.problem.scenario)
-
     def guess(self, sought: float) -> float:
         """The strength on the line through the two tried around an elasticity, or else the two nearest."""
         if not self.seen:
@@ -263,6 +260,11 @@ def ends_of(problem: Problem) -> tuple[float, float]:
 def work_of(scenario: Scenario) -> int:
     """Work of a pair of runs, in warm-ups of the small population."""
     return max(1, round((scenario.horizon.warm_up + 2 * YEAR) / scenario.horizon.warm_up))
+
+
+def effort(scenario: Scenario) -> tuple[int, int]:
+    """Work of the search for one elasticity, and of measuring one in the end, roughly."""
+    return MOSTLY * (RUNS * work_of(scenario) + HELD), CHECKS * work_of(scenario)
 
 
 def stance(name: str, sought: float, scenario: Scenario, channel: str, *, seed: int, threads: int) -> Stance:

@@ -370,10 +370,9 @@ def cost(scenario: Scenario, n: int, *, small: bool) -> int:
     return n if small else n * max(1, scenario.population.size // SMALL)
 
 
-def effort(problem: Problem) -> int:
-    """Work of a search, in runs of the small population, roughly."""
-    return 2 * (len(problem.unknowns) + 1) + SMALL_STEPS * SMALL_RUNS + cost(
-        problem.scenario, FULL_STEPS * FULL_RUNS, small=False)
+def effort(problem: Problem) -> tuple[int, int]:
+    """Work of a search on the small population, and of a batch on the full one, in runs of the small, roughly."""
+    return 2 * (len(problem.unknowns) + 1) + SMALL_STEPS * SMALL_RUNS, cost(problem.scenario, FULL_RUNS, small=False)
 
 
 def solve(problem: Problem, slopes: Floats, values: Floats, distance: Floats) -> Floats:

@@ -146,11 +146,6 @@ class PrivateRepeat:
         """Where the parameter stands: what was found, once it was."""
         return self.start if self.found is None else self.found
 
-    @property
-    def effort(self) -> int:
-        """Work of the search and of the check, roughly."""
-        return 5 * cost(self.problem.scenario, 2 * RUNS, small=False)
-
     def find(self, sought: float) -> tuple[Problem, Floats, Floats]:
         """The problem in which the rate is as sought, and the values and slopes that hold the tables there.
 
@@ -229,6 +224,12 @@ class PrivateRepeat:
         values, slope = hold_figures(self.search, problem, (values, slope), self._wanted, SHIFTS)
         self.held[value] = problem, values, slope
         return self.held[value]
+
+
+def effort(scenario: Scenario) -> tuple[int, int]:
+    """Work of the search and of the check, roughly."""
+    rate = cost(scenario, 2 * RUNS, small=False)
+    return 4 * rate, rate
 
 
 def check_rate(scenario: Scenario, sought: float, *, seed: int, threads: int) -> Row:

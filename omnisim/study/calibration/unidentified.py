@@ -8,6 +8,7 @@ from typing import NamedTuple
 from omnisim.scenario import catalogue
 from omnisim.scenario.check import referral_factor
 from omnisim.scenario.model import Channel, Scenario
+from omnisim.study.calibration.certainty import Belief
 from omnisim.study.calibration.daily import DailyTargets
 from omnisim.study.calibration.elasticity import Stance
 from omnisim.study.calibration.targets import Target, figure
@@ -129,6 +130,15 @@ def _of_brand(scenario: Scenario) -> Iterator[Unidentified]:
         if path == "community.members" and scenario.community:
             low, high, unit = 0.0, float(scenario.community.seats), "seat"
         yield Unidentified(path, float(value), unit, min(low, value), max(high, value), why)
+
+
+def doubtful(listed: Sequence[Unidentified], beliefs: Sequence[Belief], told: set[str]) -> tuple[Unidentified, ...]:
+    """What the tables do not tell, given what they turned out to fix and not to fix, and what was ``told`` besides."""
+    known = told | {one.parameter for one in beliefs if one.identified}
+    rows = [row for row in listed if row.parameter not in known]
+    names = {row.parameter for row in rows}
+    return (*rows, *(Unidentified(one.parameter, one.value, "", one.low, one.high, one.why) for one in beliefs
+                     if not one.identified and one.parameter not in names))
 
 
 def campaign_lengths(scenario: Scenario, asked: DailyTargets) -> list[Unidentified]:
