@@ -141,8 +141,12 @@ def study_answer(study: Study, export: Path | None) -> Answer:
               for row in given_up.itertuples()]
 
     def show(console: Console) -> None:
+        from omnisim.study.sweeping.study import FEW
+
         console.print(study.heading(), markup=False)
-        if study.n_done:
+        if study.n_done and len(study.plan.distinct) <= FEW:
+            print_frame(console, study.main_means(), title="means by point")
+        elif study.n_done:
             print_frame(console, study.summary(), title="over all points")
         for path in (study.directory, export):
             if path is not None:

@@ -200,6 +200,18 @@ def test_a_grid_tells_what_matters_and_draws_it(swept: Study) -> None:
             wrong()
 
 
+def test_what_is_listed_once_does_not_vary(tmp_path: Path) -> None:
+    plan = plan_sweep(make_sweep(tiny(), {"membership.join": [0.1], DOUYIN: [0, 5, 9, 12]}, metrics=["gmv", "roi"]))
+    with Store(tmp_path / "study", plan) as store:
+        store.commit([sweeping.store.Row(point, 0, [float(point), 1.0]) for point in plan.distinct])
+    study = open_study(tmp_path / "study")
+    assert study.main_means().to_dict("list") == {DOUYIN: [0, 5, 9, 12], "gmv": [0, 1, 2, 3], "roi": [1] * 4}
+    assert study.summary()["greatest at"].tolist()[0] == f"{DOUYIN} 12.0"
+    for draw in (study.plot.heat, study.plot.surface):
+        with pytest.raises(UsageError, match=f"paths = {DOUYIN} — must be two that vary"):
+            draw("gmv")
+
+
 @pytest.mark.parametrize("method", ["saltelli", "morris"])
 def test_designs_tell_what_matters(method: str, tmp_path: Path) -> None:
     """A study of known heights: 3 a + b, and c does nothing."""
@@ -243,6 +255,7 @@ def test_the_command_line_sweeps_and_goes_on(tmp_path: Path, capsys: pytest.Capt
     assert main(["sweep", str(out), "--jobs", "1", "--export", str(tmp_path / "runs.csv")]) == 0
     printed = capsys.readouterr().out
     assert "grid of 3 points, seed 1, 3 of 3 runs done" in printed
+    assert all(f" {size} │" in printed for size in ("1,001", "1,002", "1,003")), "few points are shown one by one"
     assert (tmp_path / "runs.csv").read_text().count("\n") == 4
     assert main(["sweep", str(out / "sweep.yaml"), "--out", str(tmp_path / "twin"), "--jobs", "1"]) == 0
     assert open_study(tmp_path / "twin").to_frame().equals(open_study(out).to_frame())

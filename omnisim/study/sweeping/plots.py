@@ -91,7 +91,7 @@ class StudyPlots:
         across, up = self._two(metric, x, y)
         values = self._study._by_point(metric)
         there = ~np.isnan(values)
-        numeric = [k for k, axis in enumerate(self._plan.axes) if _is_numeric(axis)]
+        numeric = [k for k, axis in enumerate(self._plan.axes) if axis.path in self._plan.varied and _is_numeric(axis)]
         for place in (across, up):
             if place not in numeric:
                 raise UsageError(Fault("plot.surface", self._plan.paths[place], "", "holds no numbers",
@@ -194,9 +194,10 @@ class StudyPlots:
     def _two(self, metric: str, x: str | None, y: str | None) -> tuple[int, int]:
         """Places of the two paths among the axes."""
         self._study.check_metric(metric)
-        paths = list(self._plan.paths)
+        paths = list(self._plan.varied)
         if len(paths) < 2:
-            raise UsageError(Fault("plot", "paths", str(len(paths)), "must be two that vary", "Vary another one."))
+            raise UsageError(Fault("plot", "paths", ", ".join(paths) or "none", "must be two that vary",
+                                   "Give another one two values, or read study.means()."))
         chosen = [name for name in (x, y) if name is not None]
         wrong = [name for name in chosen if name not in paths]
         if wrong or len(set(chosen)) < len(chosen):
@@ -205,7 +206,7 @@ class StudyPlots:
         left = [name for name in paths if name not in chosen]
         across = x if x is not None else left.pop(0)
         up = y if y is not None else left.pop(0)
-        return paths.index(across), paths.index(up)
+        return self._plan.paths.index(across), self._plan.paths.index(up)
 
     def _steps(self, place: int) -> tuple[NDArray[np.int64], list[str]]:
         """Which cell of an axis each point lies in, and what the cells are called."""

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from omnisim.study.sweeping.plots import StudyPlots
 
 Floats = NDArray[np.float64]
+FEW, MAIN = 12, ("profit", "gmv", "orders", "new_customers", "roi", "cac")
+"""Points up to which a page shows each of them, and figures that it shows."""
 
 
 class Study:
@@ -106,6 +108,12 @@ class Study:
                          .infer_objects())
         frame.insert(1 + len(self.plan.paths), "runs", grouped.size().to_numpy())
         return frame
+
+    def main_means(self) -> pd.DataFrame:
+        """Means by point for a page: the paths that vary, and the main ones of many metrics."""
+        kept = self.plan.metrics
+        main = [name for name in MAIN if name in kept] if len(kept) > len(MAIN) else []
+        return self.means()[[*self.plan.varied, *(main or kept[:len(MAIN)])]]
 
     def export(self, path: str | Path) -> Path:
         """Write all runs into one file, sorted by key: the same runs give the same bytes, however they were made.
@@ -218,7 +226,7 @@ class Study:
         for name in self.plan.metrics:
             column = means[name]
             best = means.iloc[int(np.nanargmax(column.to_numpy()))] if column.notna().any() else None
-            at = "" if best is None else ", ".join(f"{path} {best[path]}" for path in self.plan.paths)
+            at = "" if best is None else ", ".join(f"{path} {best[path]}" for path in self.plan.varied)
             rows.append((name, column.min(), column.mean(), column.max(), at))
         return pd.DataFrame(rows, columns=["metric", "least", "mean", "greatest", "greatest at"])
 

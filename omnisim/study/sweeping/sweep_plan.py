@@ -53,6 +53,11 @@ class SweepPlan:
         return tuple(axis.path for axis in self.axes)
 
     @property
+    def varied(self) -> tuple[str, ...]:
+        """Paths that take more than one value: a list of one only fixes it."""
+        return tuple(axis.path for axis in self.axes if axis.kind != "listed" or len(axis.values) > 1)
+
+    @property
     def n_points(self) -> int:
         """Points, those that come twice in a design counted twice."""
         return len(self.columns[0]) if self.columns else 1
