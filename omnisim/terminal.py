@@ -156,9 +156,10 @@ def study_answer(study: Study, export: Path | None) -> Answer:
 
 def comparison_answer(found: Comparison, out: Path | None) -> Answer:
     """What a comparison has to say."""
+    verdicts = {kpi: found.verdict(kpi) for kpi in dict.fromkeys((found.kpis[0], "profit", "gmv")) if kpi in found.kpis}
     record = {"baseline": found.baseline, "reference": found.reference, "seed": found.seed,
               "replications": found.replications, "table": records(found.table), "regret": records(found.regret),
-              "tests": records(found.tests), "budgets": records(found.budgets.reset_index()),
+              "tests": records(found.tests), "verdicts": verdicts, "budgets": records(found.budgets.reset_index()),
               "out": None if out is None else str(out)}
 
     def show(console: Console) -> None:
@@ -166,6 +167,12 @@ def comparison_answer(found: Comparison, out: Path | None) -> Answer:
         unit = f" [{found.currency}]" if goal in ("profit", "gmv", "media", "cost") else ""
         print_frame(console, found.wide(), title=f"{goal}{unit}, {found.replications} replications; differences to "
                     f"{found.baseline}, 95 % for all at once")
+        for kpi, verdict in verdicts.items():
+            console.print(f"{kpi}: {verdict}", markup=False)
+        first = found.wide().iloc[0]
+        if first["probability_best"] > 0.9 and first["policy"] not in (found.baseline, *found.surely_ahead(goal)):
+            console.print(f"probability best is too sure with {found.replications} replications; add --replications",
+                          markup=False)
         print_frame(console, found.budgets.reset_index(), title=f"media a day [{found.currency}]")
         if out is not None:
             console.print(f"→ {out}", markup=False)

@@ -301,7 +301,8 @@ PHRASES = {
         "与{base}（{level}）之差；横线为同时成立的95%区间，{n}次重复",
     "When does each policy pull ahead, or fall behind?": "各策略何时领先，何时落后？",
     "At the end {name} is ahead by {value}": "期末{name}领先{value}",
-    "profit ahead of {base}, mean": "相对{base}的累计利润（均值）",
+    "At the end none is surely ahead; the best is {name}, {value}": "期末没有策略确定领先；最好的是{name}，{value}",
+    "profit ahead of {base}, mean and 95 %": "相对{base}的累计利润（均值及95 %区间）",
     "spend of a period": "每期投放", "response of a period": "每期响应",
     "What does each channel's money bring?": "各渠道的钱带来多少？",
     "Points: simulated, with 95 % intervals; dot: the plan's mean spend; ring: today's":

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 
 import omnisim as om
 from omnisim.cli import main
@@ -18,6 +20,7 @@ from omnisim.measure.kpis import kpis
 from omnisim.plan import Observation, Plan
 from omnisim.policies import find_policy
 from omnisim.study.comparing.comparison import Comparison
+from omnisim.terminal import comparison_answer
 from tests.building import small_brand
 
 COLUMNS = ["policy", "kpi", "mean", "low", "high", "difference", "diff_low", "diff_high", "probability_best"]
@@ -230,6 +233,32 @@ def test_pictures(found: Comparison) -> None:
     assert found.plot("media").get_title(loc="left") == "Which policy brings more media?"
     assert len(found.plot_paths().lines) == len(found.names)
     assert "<table" in found._repr_html_()
+
+
+def test_who_is_ahead_only_by_luck_is_not_called_ahead(found: Comparison) -> None:
+    """Four lucks: all gains are above 0, so that resampling has no doubt, but the interval holds 0."""
+    gain = np.array([4e4, 9e4, 2e4, 1e4])
+    profit = np.zeros((2, 4, 5))
+    profit[1, :, -1] = gain
+    lucky = replace(found, names=("today", "move"), kpis=("profit",), values={"profit": profit.sum(axis=2)},
+                    profit=profit, baseline="today", reference=None)
+    assert lucky.wide()["probability_best"].iloc[0] == 1.0
+    assert lucky.surely_ahead("profit") == []
+    said = {text.get_text() for axes in (lucky.plot(), lucky.plot_paths()) for text in axes.texts}
+    assert {"None is surely ahead of today", "At the end none is surely ahead; the best is move, +40 k"} <= said
+    screen = Console(file=io.StringIO(), width=200)
+    show = comparison_answer(replace(lucky, spent=lucky.spent[:2]), None).show
+    assert show is not None
+    show(screen)
+    assert "profit: None is surely ahead of today" in screen.file.getvalue()  # type: ignore[attr-defined]
+    assert "too sure with 4 replications" in screen.file.getvalue()  # type: ignore[attr-defined]
+    low, high = lucky.path_bands
+    row = lucky.wide().iloc[0]
+    assert (low["move"].iloc[-1], high["move"].iloc[-1]) == pytest.approx((row["diff_low"], row["diff_high"]))
+    more = np.array([[[0.0]], [[5e4]]])
+    sure = replace(lucky, values={"profit": profit.sum(axis=2) + more[:, :, 0]}, profit=profit + more / 5)
+    assert sure.verdict("profit") == "Surely ahead of today: move"
+    assert any(text.get_text() == "At the end move is ahead by +90 k" for text in sure.plot_paths().texts)
 
 
 def test_the_command_line(brand: om.Scenario, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

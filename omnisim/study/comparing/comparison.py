@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from omnisim.canvas import say
 from omnisim.errors import Fault
 from omnisim.study.comparing.arms import Arm, Outcome
 from omnisim.study.comparing.paired import holm, mean_interval, p_values, probability_best
@@ -100,7 +101,8 @@ class Comparison:
         -----
         ``low`` and ``high`` are a 95 % Student interval of the mean. ``difference`` is to the baseline on the same
         luck; its intervals hold for all policies of a figure at once with 95 % (Šidák). ``probability_best`` is the
-        share of bootstrap samples of replications in which the mean is the best; policies that tie share it.
+        share of bootstrap samples of replications in which the mean is the best; policies that tie share it. Of few
+        replications it comes out too near to 0 or 1: who is surely ahead is told by the interval (`verdict`).
         """
         import pandas as pd
 
@@ -159,11 +161,24 @@ class Comparison:
     @cached_property
     def paths(self) -> pd.DataFrame:
         """How far ahead of the baseline each policy's profit is, day by day, mean over replications: date × policy."""
+        return self._by_day(self._ahead.mean(axis=1))
+
+    @cached_property
+    def path_bands(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Low and high ends of the 95 % intervals of `paths`, for all policies of a day at once: date × policy."""
+        _, low, high = mean_interval(np.moveaxis(self._ahead, 1, -1), len(self.names) - 1)
+        return self._by_day(low), self._by_day(high)
+
+    @property
+    def _ahead(self) -> NDArray[np.float64]:
+        """(names, replications, days) [currency] profit ahead of the baseline's, summed up."""
+        return (self.profit - self.profit[self.names.index(self.baseline)]).cumsum(axis=2)
+
+    def _by_day(self, values: NDArray[np.float64]) -> pd.DataFrame:
         import pandas as pd
 
-        ahead = (self.profit - self.profit[self.names.index(self.baseline)]).mean(axis=1).cumsum(axis=1)
-        dates = self.start + np.arange(ahead.shape[1]) * np.timedelta64(86_400, "s")
-        return pd.DataFrame(ahead.T, index=pd.Index(dates, name="date"), columns=self.names)
+        dates = self.start + np.arange(values.shape[1]) * np.timedelta64(86_400, "s")
+        return pd.DataFrame(values.T, index=pd.Index(dates, name="date"), columns=self.names)
 
     @cached_property
     def decisions(self) -> pd.DataFrame:
@@ -179,6 +194,20 @@ class Comparison:
         kpi = kpi or self.kpis[0]
         rows = self.table[self.table["kpi"] == kpi].drop(columns="kpi")
         return rows.sort_values("mean", ascending=worse_if_higher(kpi), kind="stable").reset_index(drop=True)
+
+    def surely_ahead(self, kpi: str) -> list[str]:
+        """Who is better than the baseline by a figure, with the whole interval of the difference; the best first."""
+        sign = -1 if worse_if_higher(kpi) else 1
+        rows = self.wide(kpi)
+        return list(rows.loc[(rows[["diff_low", "diff_high"]] * sign).min(axis=1, skipna=False) > 0, "policy"])
+
+    def verdict(self, kpi: str, language: str = "en") -> str:
+        """Who is surely ahead of the baseline by a figure, in words."""
+        sure = self.surely_ahead(kpi)
+        if not sure:
+            return say("None is surely ahead of {base}", language).format(base=self.baseline)
+        return say("Surely ahead of {base}: {names}", language).format(
+            base=self.baseline, names=", ".join(sure[:4]) + (" …" if len(sure) > 4 else ""))
 
     def plot(self, kpi: str | None = None) -> Axes:
         """Which policy is ahead of the baseline, and how sure is that?"""

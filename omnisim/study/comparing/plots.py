@@ -24,14 +24,8 @@ def differences(comparison: Comparison, kpi: str) -> Axes:
     rows = comparison.wide(kpi)
     others = rows[rows["policy"] != comparison.baseline]
     level = abs(float(rows.loc[rows["policy"] == comparison.baseline, "mean"].iloc[0]))
-    sure = others[sign * others["difference"] > 0]
-    sure = sure[(sure[["diff_low", "diff_high"]] * sign).min(axis=1) > 0]
-    answer = say("None is surely ahead of {base}", language).format(base=comparison.baseline)
-    if len(sure):
-        answer = say("Surely ahead of {base}: {names}", language).format(
-            base=comparison.baseline, names=", ".join(sure["policy"].head(4)) + (" …" if len(sure) > 4 else ""))
-    axes = new_axes(say("Which policy brings more {what}?", language).format(what=name), answer,
-                    (9.0, 2.2 + 0.42 * len(others)))
+    axes = new_axes(say("Which policy brings more {what}?", language).format(what=name),
+                    comparison.verdict(kpi, language), (9.0, 2.2 + 0.42 * len(others)))
     places = np.arange(len(others))
     middle = others["difference"].to_numpy(float)
     # a policy whose interval leaves 0 out is drawn full
@@ -58,24 +52,28 @@ def differences(comparison: Comparison, kpi: str) -> Axes:
 
 
 def paths(comparison: Comparison) -> Axes:
-    """Profit ahead of the baseline's, summed up day by day."""
-    language, frame = comparison.language, comparison.paths
+    """Profit ahead of the baseline's, summed up day by day, with its intervals."""
+    language, frame, (least, most) = comparison.language, comparison.paths, comparison.path_bands
     last = frame.iloc[-1]
-    best = str(last.idxmax())
-    answer = say("At the end {name} is ahead by {value}", language).format(name=best, value=_short(float(last[best])))
-    axes = new_axes(say("When does each policy pull ahead, or fall behind?", language), answer, (9.0, 5.0))
-    low, high = float(frame.min().min()), float(frame.max().max())
     shown = [name for name in comparison.names if name != comparison.baseline]
+    sure = [name for name in shown if least[name].iloc[-1] > 0]
+    best = str(last[sure or shown or list(comparison.names)].idxmax())
+    answer = say("At the end {name} is ahead by {value}" if sure else
+                 "At the end none is surely ahead; the best is {name}, {value}", language).format(
+        name=best, value=_short(float(last[best])))
+    axes = new_axes(say("When does each policy pull ahead, or fall behind?", language), answer, (9.0, 5.0))
+    low, high = float(np.nanmin([frame, least])), float(np.nanmax([frame, most]))
     labels = separate([float(last[name]) for name in shown], 0.045 * ((high - low) or 1.0))
     for place, (name, height) in enumerate(zip(shown, labels, strict=True)):
         shade, dash = colour(place)
         axes.plot(frame.index, frame[name], color=shade, linestyle=dash, linewidth=1.8)
+        axes.fill_between(frame.index, least[name], most[name], color=shade, alpha=0.12, linewidth=0)
         axes.annotate(name, (1.0, height), (6, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
                       va="center", fontsize=9.5, color=shade, fontfamily=font_names())
     axes.axhline(0.0, color=PALE, linewidth=1.2, zorder=1)
     axes.set_xlim(frame.index[0], frame.index[-1])
     axes.yaxis.set_major_formatter(lambda value, _: _short(value))
-    axes.set_ylabel(say("profit ahead of {base}, mean", language).format(base=comparison.baseline), color=GREY,
+    axes.set_ylabel(say("profit ahead of {base}, mean and 95 %", language).format(base=comparison.baseline), color=GREY,
                     fontfamily=font_names())
     return axes
 
