@@ -189,6 +189,7 @@ def test_starter_refuses_a_directory_in_use(tmp_path: Path) -> None:
     ({"horizon.warm_up": 100}, "horizon.warm_up", "below 210 traffic has not settled"),
     ({"horizon.warm_up": 30}, "horizon.warm_up", "the window baseline is the last 90 days"),
     ({"population.size": 20_000}, "population.size", "vary by about 12% from luck alone"),
+    ({"population.size": 20_000, "brand.new_customers": 2000}, "population.size", "those of a larger market"),
     ({"population.size": 200_000_000}, "population.size", "minutes"),
     ({"referral": {"share_rate": 0.5, "invitations": 6, "acceptance": 0.3}}, "referral",
      "multiplies customers by 10.0"),

@@ -61,11 +61,15 @@ def _remembers(scenario: Scenario) -> bool:
 
 
 def _population(scenario: Scenario) -> Iterator[Fault]:
-    size = scenario.population.size
+    size, people = scenario.population.size, scenario.population.size * scenario.population.scale
     if size < 100_000:
         noise = NOISE_AT_20000 * (20_000 / size) ** 0.5
         yield _warning("population.size", f"{size:,} consumers", f"a quarter's orders will vary by about {noise:.0%} "
                        "from luck alone", "Use 1,000,000, or more replications.")
+    if scenario.brand.new_customers * 365 / 30 > people:
+        yield _warning("population.size", f"{people:,} people", f"{scenario.brand.new_customers:,.0f} new customers a "
+                       "month would be everybody within a year: budgets and stock are those of a larger market",
+                       "Let each consumer stand for several: population.scale=50 and supply.unlimited=true.")
     memory, seconds = estimate(scenario)
     if memory > 0.5 * _physical_memory():
         yield _warning("population.size", f"{size:,} consumers", f"a run needs about {memory / 1e9:.1f} GB of memory",
