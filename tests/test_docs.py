@@ -52,8 +52,41 @@ def test_readme_command_lines_are_understood() -> None:
 
 
 def test_readme_links_lead_somewhere() -> None:
+    assert "scenarios/FORMATS.md" in README
     for target in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (REPOSITORY / target).exists(), target
+
+
+def test_formats_are_as_they_are_told(tmp_path: Path) -> None:
+    """Every example of FORMATS.md is read, and those that are quick are run."""
+    from omnisim.optimise.replenish.tables import read_instance
+    from omnisim.plan_file import check_plan, load_plan
+    from omnisim.study.calibration.brand_tables import read_tables
+    from omnisim.study.purchases.transaction_log import read_log
+    from omnisim.study.sweeping.sweep_file import read_sweep
+    from omnisim.study.sweeping.sweep_plan import plan_sweep
+
+    page = (REPOSITORY / "scenarios" / "FORMATS.md").read_text(encoding="utf-8")
+    files = dict(re.findall(r"^<!-- file: (\S+) -->\n```\w+\n(.*?)^```$", page, re.MULTILINE | re.DOTALL))
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    at = {Path(name).stem: tmp_path / name for name in files}
+    assert set(at) == {"plan", "sweep", "curves", "limits", "status", "daily", "orders", "items", "demand",
+                       "stock_limits", "ways"}
+    brand = omnisim.load(REPOSITORY / "scenarios" / "brand.yaml")
+    check_plan(load_plan(at["plan"]), brand)
+    brand.save(tmp_path / "brand.yaml")
+    assert plan_sweep(read_sweep(at["sweep"])).n_points == 6
+    found = omnisim.allocate(curves=at["curves"], limits=at["limits"], budget=60_000, periods=4, objective="profit")
+    assert found.is_proven
+    tables, log = read_tables([at["status"], at["daily"]]), read_log(at["orders"])
+    assert (len(tables.status), len(tables.daily), tables.warnings) == (2, 2, ())
+    assert log is not None and len(log.customer) == 3
+    instance = read_instance(at["items"], at["demand"], at["stock_limits"], transfers=at["ways"])
+    assert instance.has_transfers
+    plan = omnisim.replenish(items=at["items"], demand=at["demand"], limits=at["stock_limits"], gap=0.01)
+    assert plan.is_proven and not plan.warnings
+    assert omnisim.replenish(items=at["items"], history=at["demand"], periods=2, gap=0.01).is_proven
 
 
 def modules() -> list[str]:
