@@ -92,7 +92,7 @@ def replenish(scenario: Scenario | None = None, *, items: pd.DataFrame | str | P
     if demand is None and scenario is not None:
         demand = simulated_demand(door.run(scenario, seed=seed, orders="none", progress=progress).stock, days)
     if demand is not None and periods is not None:
-        from omnisim.optimise.replenish.tables import read_table
+        from omnisim.optimise.replenish.rows import read_table
 
         demand = read_table(demand, "demand")
         demand = demand[demand["period"] < periods] if "period" in demand.columns else demand

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 ENDING = (signal.SIGINT, signal.SIGTERM)
 """Signals that ask a command to stop."""
+FIRST = 12
+"""Rows that are shown of a table of any length."""
 PATIENCE = 0.7
 """Seconds after Ctrl-C before a computation that does not stop by itself is stopped."""
 
@@ -190,7 +192,12 @@ def stock_answer(plan: StockPlan, out: Path | None, language: str = "en") -> Ans
 
         for line in plan.lines(language):
             console.print(line, markup=False)
-        print_frame(console, plan.prices_in(language), title=say("shadow prices", language))
+        orders = plan.orders_in(language)
+        if len(orders):
+            title = say("orders: {shown} of {all} rows", language).format(shown=len(orders[:FIRST]), all=len(orders))
+            print_frame(console, orders[:FIRST], title=title)
+        if len(plan.shadow_prices):
+            print_frame(console, plan.prices_in(language), title=say("shadow prices", language))
         if out is not None:
             console.print(f"→ {out}", markup=False)
     return Answer(record, show, 0 if plan.is_proven else 4, warnings=plan.warnings)

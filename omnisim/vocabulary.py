@@ -327,6 +327,8 @@ PHRASES = {
     "arriving": "到货", "demand": "需求", "stock": "库存", "period": "期", "Which limits bind?": "哪些限制在起作用？",
     "{full} of {all} limits and periods are used up": "{all}个限制与期中用满{full}个",
     "cost {cost} {currency} ({parts}), {echelons}": "成本{cost} {currency}（{parts}），{echelons}",
+    "orders: {shown} of {all} rows": "订货：共{all}行，显示{shown}行", "sku": "SKU", "node": "节点", "order": "订货",
+    "transfer": "调拨",
     "holding": "持有", "lost sales": "缺货", "safety": "安全库存不足", "leftover": "期末剩余", "transfers": "调拨",
     "ordering": "订货", "one echelon": "单级", "two echelons": "两级", ", ": "，",
     "no plan within the limits costs less than {bound}: gap {gap}": "限制之内任何方案的成本都不低于{bound}：差距{gap}",

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 import omnisim as om
 from omnisim.cli import main
+from omnisim.errors import UsageError
 from omnisim.optimise.replenish.bound import relax
 from omnisim.optimise.replenish.check import account, bound_again
 from omnisim.optimise.replenish.instance import Instance, to_lots
@@ -501,3 +502,43 @@ def test_ctrl_c_ends_a_large_plan_within_a_second(tmp_path: Path) -> None:
     process.communicate(timeout=10)
     assert time.monotonic() - start < 1.5
     assert process.returncode == 130
+
+
+TEA = "sku,node,cost,lost,holding,order_cost\ntea,shop,3,9,1,30\ncup,shop,2,5,1,10\n"
+WEEKS = "sku,node,period,demand\ntea,shop,0,20\n\ntea,shop,1,20\ntea,shop,2,10\ncup,shop,0,5\ncup,shop,2,5\n"
+
+
+def test_demand_that_is_not_in_the_table_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "items.csv").write_text(TEA)
+    (tmp_path / "demand.csv").write_text(WEEKS)
+    assert main(["replenish", "--items", str(tmp_path / "items.csv"), "--demand", str(tmp_path / "demand.csv")]) == 0
+    screen = capsys.readouterr()
+    assert "demand: cup at shop, period 1 = no row — counts as a demand of 0. Add" in screen.err
+    assert "│ tea │ shop │      0 │" in screen.out, "orders are shown"
+    assert "shadow prices" not in screen.out, "there are none"
+    full = pd.concat([pd.read_csv(tmp_path / "demand.csv"), pd.DataFrame([("cup", "shop", 1, 0)], columns=[
+        "sku", "node", "period", "demand"])])
+    assert not om.replenish(items=tmp_path / "items.csv", demand=full).warnings
+    worlds = pd.concat([full.assign(scenario=0), *(full.iloc[1:].assign(scenario=k) for k in (1, 2))])
+    said = [str(note) for note in om.replenish(items=tmp_path / "items.csv", demand=worlds).warnings]
+    assert ["tea at shop, period 0" in note for note in said if "no row" in note] == [True], "said once"
+
+
+@pytest.mark.parametrize(("table", "text", "said"), [
+    ("demand", WEEKS + "tea,shop,3,-1\n", "demand.csv:8: demand = -1"),
+    ("limits", "limit,node,value\n\ncapacity,shop,9\n\nroom,shop,9\n", "limits.csv:5: limit = room"),
+    ("transfers", "source,target\nshop,mall\n", "transfers.csv:2: target = mall"),
+])
+def test_faults_name_the_line_of_the_file(table: str, text: str, said: str, tmp_path: Path) -> None:
+    for name, content in {"items": TEA, "demand": WEEKS, table: text}.items():
+        (tmp_path / f"{name}.csv").write_text(content)
+    tables = {path.stem: path for path in tmp_path.iterdir()}
+    with pytest.raises(UsageError) as caught:
+        om.replenish(**tables)  # type: ignore[arg-type]
+    assert f"{tmp_path}/{said}" in str(caught.value)
+
+
+def test_the_room_that_limits_leave_is_drawn_from_nothing_to_all() -> None:
+    axes = plan_stock(small(3), Wish()).plot.room()
+    low, high = axes.get_ylim()
+    assert low == 0.0 and high >= 105.0

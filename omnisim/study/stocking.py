@@ -13,7 +13,8 @@ import numpy as np
 from omnisim.errors import Fault, UsageError
 from omnisim.optimise.replenish.instance import OWN, Instance
 from omnisim.optimise.replenish.planning import Wish, plan_stock
-from omnisim.optimise.replenish.tables import HOLDING, YEAR, read_instance, read_table
+from omnisim.optimise.replenish.rows import read_table
+from omnisim.optimise.replenish.tables import HOLDING, YEAR, missing_demand, read_instance
 from omnisim.study.opening import Opening, start_from
 
 if TYPE_CHECKING:
@@ -59,15 +60,18 @@ def plan_replenishment(items: Table | None, demand: Table, limits: Table | None,
         return instance if opening is None else start_from(opening, instance)
 
     if "scenario" not in rows.columns:
-        plan = plan_stock(read(rows), wish, progress)
-        return replace(plan, warnings=(*plan.warnings, *left_out))
+        instance = read(rows)
+        plan = plan_stock(instance, wish, progress)
+        return replace(plan, warnings=(*plan.warnings, *left_out, *missing_demand(rows, instance)))
     from omnisim.optimise.replenish.outlooks import plan_for_all
 
     parts = [part.drop(columns="scenario") for _, part in rows.groupby("scenario", sort=True)]
     outlooks = [read(part) for part in parts]
     if len({outlook.periods for outlook in outlooks}) != 1:
         raise UsageError(Fault("demand", "scenario", "", "must have the same periods in all", "Write 0 where none is."))
-    return plan_for_all(outlooks, risk, wish)
+    plan = plan_for_all(outlooks, risk, wish)
+    gaps = [gap for part, outlook in zip(parts, outlooks, strict=True) for gap in missing_demand(part, outlook)]
+    return replace(plan, warnings=(*plan.warnings, *left_out, *dict.fromkeys(gaps)))
 
 
 def scenario_items(scenario: Scenario, days: float) -> pd.DataFrame:

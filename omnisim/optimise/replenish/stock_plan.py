@@ -200,6 +200,13 @@ class StockPlan:
                          self._meaning(shared, price, "en")))
         return pd.DataFrame(rows, columns=["limit", "price", "price_left", "price_right", "unit", "meaning"])
 
+    def orders_in(self, language: str) -> pd.DataFrame:
+        """What is ordered and sent, the first period first, to be read: sku, node, period, order, transfer [unit]."""
+        names = ["sku", "node", "period", "order", *(["transfer"] if self.table["transfer"].any() else [])]
+        found = self.table.loc[self.table["order"] + self.table["transfer"] > 0, names]
+        found = found.sort_values("period", kind="stable", ignore_index=True)
+        return found.rename(columns={name: say(name, language) for name in names})
+
     def prices_in(self, language: str) -> pd.DataFrame:
         """The shadow prices to be read: limit, price, unit, meaning, in a language ("en" or "zh")."""
         found = self.shadow_prices[["limit", "price", "unit"]].copy()

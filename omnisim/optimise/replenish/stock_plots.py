@@ -76,9 +76,10 @@ def room(plan: StockPlan, language: str = "en") -> Axes:
     for place, colour in zip(used, COLOURS, strict=False):
         name = instance.limits[place].name
         axes.plot(np.flatnonzero(np.isfinite(instance.limits[place].value)), 100.0 * used[place], color=colour,
-                  label=name)
+                  marker=".", label=name)
     _mark_periods(axes, language)
     axes.set_ylabel("%", color=GREY)
+    axes.set_ylim(0.0, max(105.0, axes.get_ylim()[1]))
     if used:
         axes.legend(frameon=False, prop={"family": font_names()}, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return axes

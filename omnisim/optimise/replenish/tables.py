@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from omnisim.errors import Fault, StorageError, UsageError
+from omnisim.errors import Fault, UsageError
 from omnisim.optimise.replenish.instance import FAR, SUMS, Instance, Shared
 from omnisim.optimise.replenish.lots import Floats, Ints
+from omnisim.optimise.replenish.rows import place_of, read_table
 from omnisim.optimise.replenish.way_table import read_ways
 from omnisim.scenario.network import CAPITAL
 
@@ -134,32 +135,6 @@ def _assemble(keys: list[tuple[str, str]], values: dict[str, Floats], feeder: In
                     whole["shelf_life"], feeder, tuple(shared), currency, days)
 
 
-def read_table(table: pd.DataFrame | str | Path, name: str) -> pd.DataFrame:
-    """A frame, or what stands in a CSV or Excel file.
-
-    Raises
-    ------
-    UsageError  where it is no table
-    StorageError  where it cannot be read
-    """
-    import pandas as pd
-
-    if isinstance(table, pd.DataFrame):
-        return table.reset_index(drop=True)
-    path = Path(str(table))
-    try:
-        if path.suffix.lower() in (".xlsx", ".xls"):
-            return pd.read_excel(path, dtype={"sku": str, "node": str, "source": str, "target": str})
-        return pd.read_csv(path, encoding="utf-8-sig", dtype={"sku": str, "node": str, "source": str,
-                                                                  "target": str})
-    except OSError as error:
-        raise StorageError(Fault(str(path), name, error.strerror or "", "must be readable",
-                                 "Check the path.")) from None
-    except (ValueError, pd.errors.ParserError) as error:
-        raise UsageError(Fault(str(path), name, " ".join(str(error).split()), "must be a table",
-                               "Save it as UTF-8 CSV.")) from None
-
-
 def _missing(frame: pd.DataFrame, table: str, names: tuple[str, ...]) -> list[Fault]:
     return [Fault(table, name, "", "is missing", "Add the column.") for name in names if name not in frame.columns]
 
@@ -235,10 +210,10 @@ def _read_demand(frame: pd.DataFrame, keys: list[tuple[str, str]], at: dict[tupl
                f"must be whole units from 0 to {MOST_UNITS:,}"))
     faults = []
     for wrong, name, rule in checks:
-        for r in np.flatnonzero(wrong):
+        for r in np.flatnonzero(wrong).tolist():
             got = f"{frame['sku'].iloc[r]} at {frame['node'].iloc[r]}" if name == "sku" else str(frame[name].iloc[r])
-            faults.append(Fault(f"demand, row {r + 1}", name, got, rule, "Correct it, or add the article and node."
-                                if name == "sku" else "Correct it."))
+            fix = "Correct it, or add the article and node." if name == "sku" else "Correct it."
+            faults.append(Fault(place_of(frame, "demand", r), name, got, rule, fix))
     if not faults and not len(frame):
         faults.append(Fault("demand", "rows", "none", "must be one an article, node and period", "Add some."))
     if faults:
@@ -253,6 +228,20 @@ def _read_demand(frame: pd.DataFrame, keys: list[tuple[str, str]], at: dict[tupl
     units, receipt = (np.bincount(place, part, len(keys) * periods).astype(np.int64).reshape(-1, periods)
                       for part in (demand, arriving))
     return units, receipt, faults
+
+
+def missing_demand(frame: pd.DataFrame, instance: Instance) -> list[Fault]:
+    """One warning of the periods that the table of demand leaves out, for articles at nodes of which it has others."""
+    names = frame["sku"].astype(str), frame["node"].astype(str)
+    given = set(zip(*names, frame["period"].astype(int), strict=True))
+    left = [(sku, node, t) for sku, node in dict.fromkeys(zip(*names, strict=True)) for t in range(instance.periods)
+            if (sku, node, t) not in given]
+    if not left:
+        return []
+    sku, node, t = left[0]
+    more = f", as do {len(left) - 1:,} more" if len(left) > 1 else ""
+    return [Fault("demand", f"{sku} at {node}, period {t}", "no row", f"counts as a demand of 0{more}",
+                  "Add what is missing; write 0 where nothing is wanted.")]
 
 
 def _contradictions(values: dict[str, Floats], keys: list[tuple[str, str]], feeder: Ints) -> Iterator[Fault]:
@@ -301,13 +290,13 @@ def _read_limits(frame: pd.DataFrame | None, keys: list[tuple[str, str]], values
         text = [_text(frame, name, r) for name in ("limit", "node", "sku")]
         value = _numbers(frame["value"].iloc[r:r + 1])[0]
         period = _numbers(frame["period"].iloc[r:r + 1])[0] if "period" in frame.columns else math.nan
-        if bad := list(_wrong_limit(text, value, period, keys, units.shape[1], f"limits, row {r + 1}")):
+        if bad := list(_wrong_limit(text, value, period, keys, units.shape[1], place_of(frame, "limits", r))):
             faults += bad
             continue
-        groups.setdefault((text[0], text[1], text[2]), []).append((r + 1, period, value))
+        groups.setdefault((text[0], text[1], text[2]), []).append((r, period, value))
     for (kind, node, sku), rows in groups.items():
         members = np.array([(not node or key[1] == node) and (not sku or key[0] == sku) for key in keys])
-        where = f"limits, row {rows[0][0]}"
+        where = place_of(frame, "limits", rows[0][0])
         name = " of ".join(part for part in (kind.replace("_", " "), " at ".join(p for p in (sku, node) if p)) if part)
         value = np.full(1 if kind in SUMS else units.shape[1], math.nan)
         for _, period, figure in sorted(rows, key=lambda row: not math.isnan(row[1])):

@@ -11,6 +11,7 @@ import numpy as np
 from omnisim.errors import Fault
 from omnisim.optimise.replenish.instance import Transfers
 from omnisim.optimise.replenish.lots import Floats, Ints
+from omnisim.optimise.replenish.rows import place_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +43,7 @@ def read_ways(frame: pd.DataFrame, keys: list[tuple[str, str]], feeder: Ints, li
     feeders = set(feeder[feeder >= 0].tolist())
     found: dict[tuple[int, int], tuple[int, float]] = {}
     for r in range(len(frame)):
-        place = f"transfers, row {r + 1}"
+        place = place_of(frame, "transfers", r)
         source, target, sku = (_text(frame, name, r) for name in ("source", "target", "sku"))
         way = f"{source} → {target}"
         lead, cost = (_number(frame, name, r) for name in ("lead_time", "cost"))

@@ -172,7 +172,8 @@ class Comparison:
     @property
     def _ahead(self) -> NDArray[np.float64]:
         """(names, replications, days) [currency] profit ahead of the baseline's, summed up."""
-        return (self.profit - self.profit[self.names.index(self.baseline)]).cumsum(axis=2)
+        ahead: NDArray[np.float64] = (self.profit - self.profit[self.names.index(self.baseline)]).cumsum(axis=2)
+        return ahead
 
     def _by_day(self, values: NDArray[np.float64]) -> pd.DataFrame:
         import pandas as pd
