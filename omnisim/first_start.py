@@ -6,6 +6,7 @@ process compiles what the run will meet last, and the run finds it done.
 
 from __future__ import annotations
 
+import atexit
 import os
 import subprocess
 import sys
@@ -70,8 +71,9 @@ def _end_with_input() -> None:
     os._exit(0)
 
 
-_HELPERS: list[subprocess.Popen[bytes]] = []
-"""Processes that were started: their inputs are closed when this one ends, however it ends."""
+def _dismiss(helper: subprocess.Popen[bytes]) -> None:
+    helper.kill()
+    helper.communicate()
 
 
 def get_help() -> None:
@@ -85,8 +87,9 @@ def get_help() -> None:
             return
         mark.parent.mkdir(parents=True, exist_ok=True)
         mark.write_bytes(stamp)
-        _HELPERS.append(subprocess.Popen(  # -P: the user's directory may hold modules of any name
+        helper = subprocess.Popen(  # -P: the user's directory may hold modules of any name
             [sys.executable, "-P", "-c", f"from {__name__} import *; compile_what_is_needed_last()"],
-            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     except OSError:  # it takes longer, nothing else
         return
+    atexit.register(_dismiss, helper)

@@ -171,7 +171,7 @@ def test_contradictions_are_named_for_s_shaped_curves_too() -> None:
     curves = s_curves(3, 1)
     with pytest.raises(om.InfeasibleError, match=r"limits\.roi"):
         om.allocate(curves=curves, budget=BUDGET, periods=1, limits={"roi": 30.0, "spend_all": True})
-    with pytest.raises(om.InfeasibleError, match=r"limits\.rows\.0 = 7,000"):
+    with pytest.raises(om.InfeasibleError, match=r"limits\.rows\.a = 7,000"):
         om.allocate(curves=curves, budget=BUDGET, periods=1,
                     limits={"rows": [{"limit": "a", "sense": ">=", "value": 7000.0}]})
 

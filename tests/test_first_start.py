@@ -35,6 +35,11 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         def __init__(self, command: list[str], **options: object) -> None:
             commands.append(command)
 
+        def kill(self) -> None:
+            pass
+
+        communicate = kill
+
     monkeypatch.setattr(journey.live_a_day._cache.__class__, "cache_path", str(tmp_path / "kept"))
     monkeypatch.setattr(subprocess, "Popen", Process)
     monkeypatch.setattr(first_start, "available_threads", lambda: 2)

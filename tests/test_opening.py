@@ -66,7 +66,7 @@ def test_without_a_warm_up_it_is_the_opening_of_the_rules() -> None:
 def test_returns_on_their_way_to_the_shelf_come_too_and_who_waits_is_counted() -> None:
     brand = network({"shortage": {"wait": 1.0, "patience": 30}}, horizon={"days": 20, "warm_up": 30}).with_({
         "supply.nodes.central.stock.core": {"level": 10}, "supply.restock_share": 1.0})
-    world = warm_up(brand, 2)
+    world = warm_up(brand, 3)
     opening = opening_of(world)
     assert opening is not None
     due = sum(units for units in opening.coming.values())
