@@ -263,7 +263,7 @@ def calibrate(data: Annotated[list[Path], typer.Option("--data", metavar="TABLE"
     """Fit a scenario to the brand's own tables, or repurchase to a transaction log."""
     def job() -> Answer:
         from omnisim import door, storage
-        from omnisim.study.calibration.calibrate import KIND
+        from omnisim.study.fit_files import KIND
         from omnisim.study.purchases.repurchase import Repurchase
 
         start = None if file is None else door.load(file)

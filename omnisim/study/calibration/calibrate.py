@@ -16,7 +16,7 @@ from omnisim.study.calibration.brand_tables import BrandTables
 from omnisim.study.calibration.certainty import judge_values
 from omnisim.study.calibration.daily import NOTHING, check_factors, check_prices, match_days, prepare, set_visits
 from omnisim.study.calibration.elasticity import HIGH, LOW, USUAL, ClickShares, Stance, beyond, stance, tested_channel
-from omnisim.study.calibration.fit import KIND, Fit, Row
+from omnisim.study.calibration.fit import Fit, Row
 from omnisim.study.calibration.fitting import Problem, Search, cost
 from omnisim.study.calibration.pace import adapt
 from omnisim.study.calibration.private import PACE, TOUCH, PrivateRepeat, check_rate, check_target, off_target
@@ -27,7 +27,7 @@ from omnisim.study.calibration.unidentified import campaign_lengths, doubtful, l
 if TYPE_CHECKING:
     from omnisim.study.purchases.repurchase import Repurchase
 
-__all__ = ["KIND", "Fit", "Row", "fit"]
+__all__ = ["Fit", "Row", "fit"]
 
 Progress = Callable[[int, int], None]
 CHECKS = 4

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from omnisim.study.calibration.certainty import Belief
 from omnisim.study.calibration.elasticity import Stance
 from omnisim.study.calibration.fitting import tidy
 from omnisim.study.calibration.unidentified import Unidentified
+from omnisim.study.fit_files import KIND, csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from omnisim.study.calibration.holdout import Holdout
     from omnisim.study.purchases.repurchase import Repurchase
 
-KIND = "omnisim fit"
-"""What the manifest calls a directory with a fit."""
 TOLERANCE = 0.03
 """How far a simulated figure may be from the table's, beside two standard errors."""
 
@@ -240,10 +238,3 @@ class Fit:
 def _of_advertising(one: Stance) -> str:
     return (f"click share {one.click_share:.4g}, elasticity {one.elasticity:.3f}, an extra unit of money brings "
             f"{one.margin:.2f} of margin.")
-
-
-def csv(frame: pd.DataFrame) -> str:
-    """A frame as CSV that spreadsheets read."""
-    text = io.StringIO()
-    frame.to_csv(text, index=False, lineterminator="\n")
-    return "\ufeff" + text.getvalue()

@@ -19,7 +19,7 @@ import numpy as np
 
 from omnisim.errors import Fault, UsageError
 from omnisim.scenario.model import Scenario
-from omnisim.study.calibration.fit import KIND, csv
+from omnisim.study.fit_files import KIND, csv
 from omnisim.study.purchases.check import Assessment, assess, business_days
 from omnisim.study.purchases.fit import ProcessFit, fit_process, histories
 from omnisim.study.purchases.forecast import forecast
