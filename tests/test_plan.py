@@ -13,7 +13,7 @@ from omnisim.errors import OmnisimError, UsageError
 from omnisim.plan import Plan
 from omnisim.plan_file import check_plan, load_plan, save_plan
 from omnisim.scenario import starter
-from omnisim.scenario.channel_names import find_channel
+from omnisim.scenario.channel_names import meant_channel
 from omnisim.scenario.load import load
 from omnisim.scenario.model import Scenario
 
@@ -72,7 +72,7 @@ def test_a_plan_may_name_channels_by_their_labels(tmp_path: Path, scenario: Scen
     plan, _ = resolve(scenario, tmp_path / "plan.yaml", None)
     assert plan == Plan(budgets={"douyin": (10_000,), "taobao": (5000,)})
     subject = scenario.with_({"channels.taobao.label_zh": "抖音"})  # which goes before another name of a preset
-    assert find_channel("抖音", subject.with_({"channels.douyin.label_zh": "短视频"})) == "taobao"
+    assert meant_channel("抖音", subject.with_({"channels.douyin.label_zh": "短视频"})) == "taobao"
     unclear, _ = resolve(subject, Plan(budgets={"抖音": (1,)}), None)
     twice, _ = resolve(scenario, Plan(budgets={"抖音": (1,), "douyin": (2,)}), None)
     for one in (unclear, twice):

@@ -102,10 +102,13 @@ class BudgetPlan:
         """
         return self._followed_by(dict.fromkeys(self.channels, 0), len(self.first_days))
 
-    def _followed_by(self, later: Mapping[str, int], end: int) -> Plan:
-        """The plan, with other budgets [cents/day] from day `end` on."""
-        return Plan((*self.first_days, end), {name: (*(int(cents) for cents in line), later[name])
-                                              for name, line in zip(self.channels, self.daily_cents, strict=True)})
+    def _followed_by(self, later: Mapping[str, int], end: int | None) -> Plan:
+        """The planned periods, with other budgets [cents/day] from day `end` on if there is such a day."""
+        plan = Plan(self.first_days, {name: tuple(int(cents) for cents in line)
+                                      for name, line in zip(self.channels, self.daily_cents, strict=True)})
+        if end is None:
+            return plan
+        return Plan((*plan.first_days, end), {name: (*cents, later[name]) for name, cents in plan.budgets.items()})
 
     @cached_property
     def table(self) -> pd.DataFrame:

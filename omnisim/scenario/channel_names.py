@@ -9,7 +9,7 @@ from omnisim.scenario import catalogue
 from omnisim.scenario.model import Scenario
 
 
-def find_channel(text: str, scenario: Scenario) -> str:
+def meant_channel(text: str, scenario: Scenario) -> str:
     """The name of the channel that is meant, as douyin by 抖音; the text itself where none or several are.
 
     A name goes before a label, a label before another name of the preset.
@@ -26,6 +26,6 @@ def find_channel(text: str, scenario: Scenario) -> str:
 
 def channel_names(texts: Iterable[str], scenario: Scenario) -> dict[str, str]:
     """Each text -> the name of its channel; those that mean the same one stay as they are."""
-    found = {text: find_channel(text, scenario) for text in texts}
+    found = {text: meant_channel(text, scenario) for text in texts}
     times = Counter(found.values())
     return {text: name if times[name] == 1 else text for text, name in found.items()}

@@ -24,7 +24,7 @@ from omnisim.optimise.records import Records, from_frame, from_sheet
 from omnisim.plan import Plan
 from omnisim.response import Floats
 from omnisim.scenario.allocation import Limits
-from omnisim.scenario.channel_names import channel_names, find_channel
+from omnisim.scenario.channel_names import channel_names, meant_channel
 from omnisim.scenario.model import Scenario
 from omnisim.scenario.text import from_python
 from omnisim.scenario.validate import validate
@@ -177,7 +177,7 @@ def _limits(scenario: Scenario | None, wish: Wish) -> tuple[Limits, str]:
     elif wish.limits is not None:
         more = read_rows(records(wish.limits, "limits"))
         if scenario is not None:
-            more = [row | {"channel": find_channel(str(row["channel"]), scenario)} if "channel" in row else row
+            more = [row | {"channel": meant_channel(str(row["channel"]), scenario)} if "channel" in row else row
                     for row in more]
         rows = base.get("rows")
         base["rows"] = [*(rows if isinstance(rows, list | tuple) else ()), *more]

@@ -163,10 +163,7 @@ class ScenarioPlan(BudgetPlan):
     @property
     def plan(self) -> Plan:
         """What a run takes: whole cents a day; after the planned days today's budgets hold again, as in `confirm`."""
-        if self.base is None or self.end is None:
-            return Plan(self.first_days, {name: tuple(int(cents) for cents in line)
-                                          for name, line in zip(self.channels, self.daily_cents, strict=True)})
-        today = zip(self.base.channels, self.base.today[:, 0], strict=True)
+        today = zip(self.base.channels, self.base.today[:, 0], strict=True) if self.base is not None else ()
         return self._followed_by({name: to_cents(budget) for name, budget in today}, self.end)
 
     @property
